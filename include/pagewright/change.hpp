@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+// Changing what is mapped in a range: unmap, protect and retype are one operation that differs in what it does to a leaf.
+#pragma once
+
+#include "editing.hpp"
+
+namespace pagewright::editing {
+
+/// What happens to every leaf of the range: it is erased, or `clear` and then `set` are applied, by shape.
+struct edit {
+  bool erase = false;
+  struct bits {
+    u64   clear = 0, set = 0;
+    match keep{};  // a mark within `clear` that an entry keeps if it has it
+  } shape[max_forms]{};
+};
+
+template <class Site>
+class changer {
+  using H = typename Site::format_handle;
+  using status = std::expected<void, error>;
+
+ public:
+  constexpr changer(Site &site, range where, edit const &what, half_covered half, emptied empty) noexcept
+      : s{site}, h{site.h}, where_{where}, edit_{what}, half_{half}, release_{what.erase && empty == emptied::release} {}
+
+  /// Refuses what cannot be done and counts the tables that splitting half-covered leaves takes. Only the two ends of
+  /// the range can need any; memory that may be missing is looked through whole.
+  constexpr auto survey(demand &need) -> status {
+    if (auto const ok = s.check(where_); !ok) return ok;
+    if constexpr (!always_readable<decltype(s.memory)>) {
+      struct finder {
+        error found{};
+        constexpr auto unreadable(gap const &g) -> bool {
+          found = {error_reason::unreadable, g.part.first, g.level, g.slot, 0};
+          return false;
+        }
+      } missing;
+      if (!sweep(h, s.root, where_, s.memory, missing)) return std::unexpected{missing.found};
+    }
+    if (auto const ok = survey_edge(where_.first.value, where_.first.value, need); !ok) return ok;
+    return survey_edge(where_.last.value, where_.last.value + 1, need);
+  }
+
+  /// Changes the range. Precondition: surveyed without error and stocked.
+  template <class Ledger>
+  constexpr void write(Ledger &owed) {
+    write(h.top(), s.root.table, where_.first.value, where_.last.value, owed);
+  }
+
+ private:
+  /// Does the range end inside the leaf that maps `first` .. `first + size`?
+  constexpr auto cuts(u64 first, u64 size) const noexcept -> bool {
+    return first < where_.first.value || (first | size) > where_.last.value;
+  }
+
+  /// `at`: the address just inside the boundary `edge` (the range's first address, or the one after its last).
+  /// Classifies entries as `write` will, which a walk does not: it may fault on a leaf for other reasons.
+  constexpr auto survey_edge(u64 at, u64 edge, demand &need) -> status {
+    status         result{};
+    output_address table = s.root.table;
+    h.descend([&](auto level) {
+      auto const slot  = slot_address(h, level, table, index_of(h, level, at));
+      u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+      auto const kind  = kind_of(h, level, entry);
+      table = table_of(h, entry);
+      if (kind == entry_kind::table) return false;
+      if (kind == entry_kind::leaf)
+        with_form(h, level, entry, [&](auto f) {
+          u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
+          if (!cuts(start, mapped) || half_ == half_covered::whole) return;
+          if (half_ == half_covered::refuse || !count_split(level, edge, need))
+            result = s.obstacle(error_reason::would_split, level, start, slot, entry);
+        });
+      return true;
+    });
+    return result;
+  }
+
+  /// Counts the tables it takes to make leaves end at `edge`, from a leaf of `level` down; those that the range's first
+  /// address needs too are counted only there. Returns whether the format has the smaller leaves.
+  constexpr auto count_split(unsigned level, u64 edge, demand &need) const -> bool {
+    for (; level > 0 && !is_aligned(edge, slot_lg2(h, level)); --level) {
+      if (!with_single_form(h, level - 1, [](auto) {})) return false;
+      u64 const  first  = where_.first.value;
+      bool const shared = edge != first && !is_aligned(first, slot_lg2(h, level)) &&
+                          (first >> slot_lg2(h, level)) == (where_.last.value >> slot_lg2(h, level));
+      if (!shared) ++need.tables[level - 1];
+    }
+    return true;
+  }
+
+  template <class L, class Ledger>
+  constexpr void write(L level, output_address table, u64 first, u64 last, Ledger &owed) {
+    u64 const size = pagewright::below(slot_lg2(h, level));
+    for (u64 at = first;;) {
+      u64        end   = (at | size) < last ? (at | size) : last;
+      auto const slot  = slot_address(h, level, table, index_of(h, level, at));
+      u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+      auto const kind  = kind_of(h, level, entry);
+      bool       again = false;
+
+      if (kind == entry_kind::table) {
+        if (level != 0) write_below(level, slot, entry, at, end, owed);
+      } else if (kind == entry_kind::leaf) {
+        with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
+          u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
+          if (!cuts(start, mapped)) {
+            u64 const whole = (~last & mapped) == 0 ? last : (last & ~mapped) - 1;
+            end = change_leaves(level, f, table, at, whole, owed);
+          } else if (half_ == half_covered::whole) {
+            end = change_leaves(level, f, table, start, start | mapped, owed);
+            if (end > last) end = last;
+          } else {
+            again = true;
+            if (f->run_lg2 != 0 || f->size_code != 0) unfold(level, f, table, entry, start, owed);
+            else if (level != 0) split(level, f, slot, entry, start, owed);
+          }
+        });
+      } else if (kind == entry_kind::reserved && edit_.erase) {
+        s.put(slot, h->absent.value);  // it maps nothing and nothing caches it
+      }
+      if (again) continue;
+      if (end == last) return;
+      at = end + 1;
+    }
+  }
+
+  template <class L, class Ledger>
+  constexpr void write_below(L level, output_address slot, u64 entry, u64 at, u64 end, Ledger &owed) {
+    u64 const  size = pagewright::below(slot_lg2(h, level));
+    auto const next = table_of(h, entry);
+    bool const covered = is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0;
+    if (!(release_ && covered)) {
+      write(h.below(level), next, at, end, owed);
+      if (!release_ || !s.is_empty(h.below(level), next)) return;
+    }
+    // Cutting the subtree off here costs one store, however much hangs below; it stays untouched until it is paid for.
+    s.swap(slot, entry, h->absent.value);
+    s.publish(slot, h->entry_bytes);
+    owed.owe({{{at & ~size}, {at | size}}, static_cast<u8>(slot_lg2(h, 0u)), true});
+    s.retire(h.below(level), next, owed);
+  }
+
+  /// Changes the leaves of shape `f` from `at` on, up to `limit` or the first slot that holds something else; returns
+  /// the last address dealt with. None of them is cut by the range.
+  template <class L, class Form, class Ledger>
+  constexpr auto change_leaves(L level, Form f, output_address table, u64 at, u64 limit, Ledger &owed) -> u64 {
+    unsigned const lg2 = slot_lg2(h, level);
+    auto const first   = slot_address(h, level, table, index_of(h, level, at));
+    u64 const  stride  = u64{1} << stride_lg2(h, level), most = ((limit - at) >> lg2) + 1;
+    auto const bits    = edit_.shape[f.index];
+    u64        count   = 0, from = most, to = 0;  // slots seen, and those of them that changed
+
+    bool const breaks = !edit_.erase && must_break(h, bits.clear | bits.set);
+    for (; count < most; ++count) {
+      auto const slot  = first + count * stride;
+      u64        entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+      if (count != 0 && !same_shape(level, f, entry)) break;
+      u64 const now = edited(entry, bits);
+      if (now == entry) continue;
+      change_entry(slot, entry, [&](u64 was) PAGEWRIGHT_INLINE { return breaks ? s.broken(was) : edited(was, bits); });
+      if (from == most) from = count;
+      to = count;
+    }
+    if (from == most) return at + (count << lg2) - 1;
+
+    stale const affected{{{at + (from << lg2)}, {at + (to << lg2) + pagewright::below(lg2)}}, static_cast<u8>(lg2), false};
+    s.publish(first + from * stride, (to - from + 1) * stride);
+    if (breaks) {
+      s.drop_now(affected);
+      for (u64 i = from; i <= to; ++i) {
+        auto const slot  = first + i * stride;
+        u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+        if (h->absent(entry)) s.memory.store(slot, h->word(), edited(made(f, entry), bits));
+      }
+      s.publish(first + from * stride, (to - from + 1) * stride);
+    } else {
+      owed.owe(affected);
+    }
+    return at + (count << lg2) - 1;
+  }
+
+  template <class L, class Form>
+  PAGEWRIGHT_INLINE constexpr auto same_shape(L level, Form f, u64 entry) const noexcept -> bool {
+    if (h->absent(entry) || h->levels[level].table(entry)) return false;
+    bool same = false;
+    with_form(h, level, entry, [&](auto g) PAGEWRIGHT_INLINE {
+      same = g.index == f.index && !leaf_is_reserved(h, level, g, entry);
+    });
+    return same;
+  }
+
+  PAGEWRIGHT_INLINE constexpr auto edited(u64 entry, edit::bits const &bits) const noexcept -> u64 {
+    if (edit_.erase) return h->absent.value;
+    u64 const now = (entry & ~bits.clear) | bits.set;
+    return bits.keep(entry) ? (now & ~bits.keep.mask) | bits.keep.value : now;
+  }
+  /// Undoes `broken`.
+  constexpr auto made(form const &f, u64 entry) const noexcept -> u64 {
+    return (entry & ~h->absent.mask) | (f.base & h->absent.mask);
+  }
+
+  /// Replaces an entry by `next(entry)`, keeping what hardware marks meanwhile.
+  template <class Next>
+  PAGEWRIGHT_INLINE constexpr void change_entry(output_address slot, u64 entry, Next next) {
+    if constexpr (Site::hardware_writes) {
+      while (!s.memory.compare_exchange(slot, h->word(), entry, next(entry))) {}
+    } else {
+      s.memory.store(slot, h->word(), next(entry));
+    }
+  }
+
+  /// Replaces a leaf by a table of the next smaller ones that say the same.
+  template <class L, class Form, class Ledger>
+  constexpr void split(L level, Form f, output_address slot, u64 entry, u64 start, Ledger &owed) {
+    auto const below = h.below(level);
+    auto const next  = s.spare.take(s.memory, below);
+    auto const base  = leaf_base(h, level, f, entry);
+    stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}}, static_cast<u8>(slot_lg2(h, 0u)), true};
+    u64 const  slots = bit(h->levels[below].index_bits);
+    s.replace(level, slot, entry, affected, [&](u64 was) {
+      with_single_form(h, below, [&](auto small) {
+        u64 const bits = reshaped(h, f, was, below, small, {0});
+        fill(s.memory, slot_address(h, below, next, 0), h->word(), 1u << stride_lg2(h, below), slots,
+             [&](u64 i) { return bits | encode_address(h, below, small, base + (i << slot_lg2(h, below))); });
+      });
+      s.publish(next, slots << stride_lg2(h, below));
+      return encode_table(h, level, next);
+    });
+    owed.owe(affected);
+  }
+
+  /// Rewrites a run as leaves of one slot each. Hardware may have marked any slot of it: each of them gets the marks.
+  template <class L, class Form, class Ledger>
+  constexpr void unfold(L level, Form f, output_address table, u64 entry, u64 start, Ledger &owed) {
+    unsigned const lg2 = leaf_lg2(h, level, f, entry);
+    u64 const  slots = bit(lg2 - slot_lg2(h, level));
+    auto const base  = leaf_base(h, level, f, entry);
+    auto const first = slot_address(h, level, table, index_of(h, level, start));
+    u64 const  stride = u64{1} << stride_lg2(h, level);
+    stale const affected{{{start}, {start | pagewright::below(lg2)}}, static_cast<u8>(slot_lg2(h, level)), false};
+    u64 const  bytes = slots * stride;
+    u64        whole = entry;  // the entry with the marks of all
+
+    auto const each = [&](auto &&body) {
+      for (u64 i = 0; i < slots; ++i) {
+        auto const slot = first + i * stride;
+        body(i, slot, s.memory.load(slot, h->word()).value_or(h->absent.value));
+      }
+    };
+    with_single_form(h, level, [&](auto single) {
+      auto const one = [&](u64 i) { return reshaped(h, f, whole, level, single, base + (i << slot_lg2(h, level))); };
+      bool const breaks = duty_of(h, level, entry, one(0)) == duty::break_before_make;
+      if (breaks) {
+        each([&](u64, output_address slot, u64 was) { change_entry(slot, was, [&](u64 e) { return s.broken(e); }); });
+        s.publish(first, bytes);
+        s.drop_now(affected);
+      }
+      each([&](u64, output_address, u64 was) { whole = marked(f, whole, was); });
+      each([&](u64 i, output_address slot, u64 was) {
+        change_entry(slot, was, [&](u64 now) {
+          whole = marked(f, whole, now);
+          return one(i);
+        });
+      });
+      s.publish(first, bytes);
+      owed.owe(affected);
+    });
+  }
+
+  static constexpr auto marked(form const &f, u64 into, u64 from) noexcept -> u64 {
+    if (f->accessed != never && f->accessed(from)) into = (into & ~f->accessed.mask) | f->accessed.value;
+    if (f->dirty != never && f->dirty(from)) into = (into & ~f->dirty.mask) | f->dirty.value;
+    return into;
+  }
+
+  Site        &s;
+  H            h;
+  range        where_;
+  edit const  &edit_;
+  half_covered half_;
+  bool         release_;
+};
+
+}  // namespace pagewright::editing

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+// What every description must satisfy. A description that does not compile says which rule it breaks and where:
+//
+//   static_assert(is_well_formed<my_format>());  // the shape: geometry, fields, addresses, masks; quick
+//   static_assert(is_sound<my_format>());        // and that every entry it can encode decodes to what was asked for
+//
+// A description can be sound and wrong: golden entries from another source than the description are still needed.
+#pragma once
+
+#include "entry.hpp"
+
+namespace pagewright {
+
+/// What can be wrong, in the words of text(rule).
+enum class rule : u8 {
+  kept,
+  format_unnamed, entry_width, depth, level_unnamed, index_ranges, output_width, zero_is_absent, level_0, tables_above,
+  leaf_form, match_impossible, field_unnamed, field_outside, fields_overlap, bit_unnamed, address_outside,
+  address_overlap, address_gap, address_shared, bits_shared, base_is_reserved, type_table, masks, run,
+  table_entry, leaf_entry, rights_lost, memory_type_lost, flags_lost,
+};
+
+/// The rule as a sentence that the description at fault does not satisfy.
+constexpr auto text(rule r) noexcept -> char const * {
+  switch (r) {
+    case rule::kept:             return "nothing is wrong";
+    case rule::format_unnamed:   return "a format has a name and says which manual it follows";
+    case rule::entry_width:      return "an entry is 4 or 8 bytes wide";
+    case rule::depth:            return "a format has 1 to 6 levels";
+    case rule::level_unnamed:    return "every level has a name";
+    case rule::index_ranges:     return "index ranges tile the input address, at most 64 bits with the tag";
+    case rule::output_width:     return "some leaf can say every output address below 2^output_bits";
+    case rule::zero_is_absent:   return "an entry of all zeroes is absent";
+    case rule::level_0:          return "level 0 holds leaves and no tables";
+    case rule::tables_above:     return "every level above level 0 can hold tables";
+    case rule::leaf_form:        return "a level lists described forms only, without gaps";
+    case rule::match_impossible: return "a match can hold, and looks at bits inside the entry";
+    case rule::field_unnamed:    return "no field lies behind an unnamed one";
+    case rule::field_outside:    return "fields lie inside the entry and apply to something";
+    case rule::fields_overlap:   return "no bit has two names";
+    case rule::bit_unnamed:      return "every bit that a rule uses has a name";
+    case rule::address_outside:  return "address pieces lie inside the entry and inside 64 bits";
+    case rule::address_overlap:  return "no entry bit and no address bit is said twice";
+    case rule::address_gap:      return "an address is said without gaps from its alignment upward";
+    case rule::address_shared:   return "address bits mean nothing else";
+    case rule::bits_shared:      return "memory type, software and carried bits mean nothing else";
+    case rule::base_is_reserved: return "a new entry has no bit that hardware rejects";
+    case rule::type_table:       return "the table of memory types fits its index, and not all are reserved";
+    case rule::masks:            return "live, software and carried bits agree with one another";
+    case rule::run:              return "the slots of one leaf lie in one table";
+    case rule::table_entry:      return "a new table entry is read back with its address and withholds nothing";
+    case rule::leaf_entry:       return "a new leaf is read back as a leaf of its form, at its address, with its size";
+    case rule::rights_lost:      return "a leaf is read back with the rights it was given, if there are any";
+    case rule::memory_type_lost: return "a leaf is read back with its memory type";
+    case rule::flags_lost:       return "a leaf is read back with its accessed, dirty, global and software bits";
+  }
+  return "?";
+}
+
+/// The first rule that a description breaks: at which level, form or bit, and under which name.
+struct flaw {
+  rule        what  = rule::kept;
+  unsigned    level = 0;
+  char const *where = "";
+
+  constexpr explicit operator bool() const noexcept { return what != rule::kept; }
+};
+
+// --- the shape ----------------------------------------------------------------------------------------------------
+
+/// May both hold for one entry?
+constexpr auto compatible(match a, match b) noexcept -> bool { return ((a.value ^ b.value) & a.mask & b.mask) == 0; }
+
+/// lg2 of the smallest leaf of form `n`: its address bits below are not looked at. 64 if no level holds it.
+constexpr auto smallest_leaf(format const &f, unsigned n) noexcept -> unsigned {
+  for (unsigned l = 0; l < f.depth; ++l)
+    for (u8 const one : f.levels[l].leaves)
+      if (one == n) return f.levels[l].shift + (f.forms[n].size_code != 0 ? 1u : f.forms[n].run_lg2);
+  return 64;
+}
+
+/// The entry bits of form `n` that hold an address.
+constexpr auto address_bits(format const &f, unsigned n) noexcept -> u64 {
+  return scatter(f.forms[n].address, ~below(smallest_leaf(f, n)));
+}
+
+/// The entry bits by which a leaf of this form says its rights, and those by which it says its flags.
+constexpr auto rights_bits(form const &f) noexcept -> u64 {
+  u64 mask = grant_bits(f.grants);
+  for (auto const &row : f.grants) mask |= row.withheld.mask;
+  return mask;
+}
+constexpr auto flag_bits(form const &f) noexcept -> u64 { return f.accessed.mask | f.dirty.mask | f.global.mask; }
+
+/// All bits that matter in a leaf of form `n`, and in a table entry.
+constexpr auto used_bits(format const &f, unsigned n) noexcept -> u64 {
+  form const &one = f.forms[n];
+  return f.absent.mask | one.is.mask | rights_bits(one) | flag_bits(one) | occupied(one.type) | one.base | one.zero |
+         f.software | f.carried | address_bits(f, n);
+}
+constexpr auto used_bits(format const &f) noexcept -> u64 {
+  u64 mask = f.absent.mask | f.table_global.mask | occupied(f.table_address);
+  for (auto const &row : f.table_grants) mask |= row.bits() | row.withheld.mask;
+  for (auto const &l : f.levels) mask |= l.table.mask | l.table_base | l.table_zero;
+  return mask;
+}
+
+/// `pieces` inside an entry of `width` bits, nothing twice, no gap from bit `lo` of the address upward.
+template <std::size_t N>
+constexpr auto check_address(piece const (&pieces)[N], unsigned width, unsigned lo, flaw at) noexcept -> flaw {
+  u64 entry = 0, value = 0;
+  for (auto const &p : pieces) {
+    if (p.lo + p.width > width || p.to + p.width > 64) return {rule::address_outside, at.level, at.where};
+    if ((entry & p.mask()) != 0 || (value & p.target()) != 0) return {rule::address_overlap, at.level, at.where};
+    entry |= p.mask();
+    value |= p.target();
+  }
+  u64 const above = lo < 64 ? value >> lo : 0;
+  if (above == 0 || (above & (above + 1)) != 0) return {rule::address_gap, at.level, at.where};
+  return {};
+}
+
+/// Names: inside the entry, one for every used bit, none twice. `scope` is on_tables or on_form(n).
+constexpr auto check_names(format const &f, u8 scope, u64 used, char const *where) noexcept -> flaw {
+  u64 named = 0;
+  for (unsigned n = 0; n < field_count(f); ++n) {
+    auto const &one = f.fields[n];
+    if ((one.on & scope) == 0) continue;
+    if ((named & one.mask()) != 0) return {rule::fields_overlap, one.lo, one.name};
+    named |= one.mask();
+  }
+  if (u64 const bare = used & ~named; bare != 0)
+    return {rule::bit_unnamed, static_cast<unsigned>(std::countr_zero(bare)), where};
+  return {};
+}
+
+/// Does form `n` keep its bits apart and its slots together?
+constexpr auto check_form(format const &f, unsigned n) noexcept -> flaw {
+  form const &one  = f.forms[n];
+  u64 const   all  = below(8u * f.entry_bytes), address = address_bits(f, n), type = occupied(one.type),
+              said = rights_bits(one) | flag_bits(one) | one.is.mask;
+  auto const  bad  = [&](rule what) { return flaw{what, n, one.name}; };
+
+  auto const pieces = check_address(one.address, 8u * f.entry_bytes, smallest_leaf(f, n), bad(rule::kept));
+  if (pieces) return pieces;
+  for (auto const &p : one.type)
+    if (p.lo + p.width > 8u * f.entry_bytes) return bad(rule::bits_shared);
+  for (match const m : {one.is, one.accessed, one.dirty, one.global})
+    if (m != never && ((m.value & ~m.mask) != 0 || (m.mask & ~all) != 0)) return bad(rule::match_impossible);
+  if ((address & (said | type | f.software | f.carried | one.base | one.zero)) != 0) return bad(rule::address_shared);
+  if ((type & (said | f.software | f.carried)) != 0 || ((f.software | f.carried) & (said | one.zero)) != 0)
+    return bad(rule::bits_shared);
+  if ((one.base & one.zero) != 0 || (one.base & ~all) != 0) return bad(rule::base_is_reserved);
+
+  u64 const indices = reachable(one.type);
+  bool usable = false;
+  for (unsigned i = 0; i < max_types; ++i) usable |= (i & ~indices) == 0 && f.types[i] != memory_type::reserved;
+  if (indices >= max_types || !usable) return bad(rule::type_table);
+  for (auto const &l : f.levels)
+    for (u8 const held : l.leaves)
+      if (held == n && one.run_lg2 > l.index_bits) return bad(rule::run);
+  return check_names(f, on_form(n), used_bits(f, n), one.name);
+}
+
+/// The quick part of check: everything that can be seen without encoding an entry.
+constexpr auto check_shape(format const &f) noexcept -> flaw {
+  if (f.name == nullptr || f.spec == nullptr) return {rule::format_unnamed, 0, "format"};
+  if (f.entry_bytes != 4 && f.entry_bytes != 8) return {rule::entry_width, 0, f.name};
+  if (f.depth == 0 || f.depth > max_depth) return {rule::depth, f.depth, f.name};
+
+  u64 const all = below(8u * f.entry_bytes);
+  if (f.absent.mask == 0 || (f.absent.mask & ~all) != 0 || !f.absent(0)) return {rule::zero_is_absent, 0, f.name};
+
+  u64 reach = 0;
+  for (unsigned n = 0; n < f.depth; ++n) {
+    level const &one = f.levels[n];
+    if (one.name == nullptr) return {rule::level_unnamed, n, f.name};
+    unsigned const end = one.shift + one.index_bits;
+    if (one.index_bits == 0 || one.shift == 0 || end + f.tag_bits > 64 ||
+        (n + 1 < f.depth && end != f.levels[n + 1].shift))
+      return {rule::index_ranges, n, one.name};
+    if (n == 0 && (one.table != never || one.leaves[0] == no_form)) return {rule::level_0, n, one.name};
+    if (n != 0 && one.table == never) return {rule::tables_above, n, one.name};
+    if (one.table != never && ((one.table.value & ~one.table.mask) != 0 || (one.table.mask & ~all) != 0))
+      return {rule::match_impossible, n, one.name};
+    if (((one.table_base & one.table_zero) | ((one.table_base | one.table_zero) & ~all)) != 0)
+      return {rule::base_is_reserved, n, one.name};
+    for (unsigned i = 0; i < 4; ++i) {
+      u8 const held = one.leaves[i];
+      if (held == no_form) continue;
+      if (held >= max_forms || f.forms[held].name == nullptr || f.forms[held].is == never ||
+          (i != 0 && one.leaves[i - 1] == no_form))
+        return {rule::leaf_form, n, one.name};
+      reach |= reachable(f.forms[held].address);
+    }
+  }
+  if (f.output_bits == 0 || f.output_bits > 64 ||
+      (below(f.output_bits) & ~below(f.levels[0].shift) & ~reach) != 0)
+    return {rule::output_width, 0, f.name};
+
+  for (unsigned n = 0; n < max_fields; ++n) {
+    auto const &one = f.fields[n];
+    if (n >= field_count(f) && (one.name != nullptr || one.width != 0)) return {rule::field_unnamed, n, f.name};
+    if (n < field_count(f) && (one.lo + one.width > 8u * f.entry_bytes || one.width == 0 || one.on == 0))
+      return {rule::field_outside, one.lo, one.name};
+  }
+  for (unsigned n = 0; n < max_forms; ++n)
+    if (smallest_leaf(f, n) != 64)
+      if (auto const e = check_form(f, n)) return e;
+
+  if (f.depth > 1) {
+    u64 address = 0;
+    for (auto const &p : f.table_address) address |= p.mask();
+    unsigned lo = 64;
+    for (unsigned n = 0; n + 1 < f.depth; ++n) lo = table_lg2(dynamic{&f}, n) < lo ? table_lg2(dynamic{&f}, n) : lo;
+    auto const pieces = check_address(f.table_address, 8u * f.entry_bytes, lo, {rule::kept, 0, "table_address"});
+    if (pieces) return pieces;
+    u64 said = f.table_global.mask;
+    for (auto const &row : f.table_grants) said |= row.bits() | row.withheld.mask;
+    for (unsigned n = 1; n < f.depth; ++n)
+      if ((address & (said | f.levels[n].table.mask | f.levels[n].table_base | f.levels[n].table_zero)) != 0)
+        return {rule::address_shared, n, f.levels[n].name};
+    if (auto const e = check_names(f, on_tables, used_bits(f), "table entry")) return e;
+  }
+
+  bool const everything = f.live == ~u64{0};
+  if (f.break_before_make == everything || (f.resizes_live && !f.break_before_make) || (f.software & ~f.live) != 0 ||
+      (f.software & f.carried) != 0 || ((f.software | f.carried) & ~all) != 0)
+    return {rule::masks, 0, "live, software, carried"};
+  return {};
+}
+
+// --- the meaning --------------------------------------------------------------------------------------------------
+
+/// Is `entry`, a leaf of form `n` that maps `to`, taken for just that at every level that can hold it?
+constexpr auto check_leaf(format const &f, unsigned n, u64 entry) noexcept -> flaw {
+  dynamic const h{&f};
+  form const   &one = f.forms[n];
+  for (unsigned l = 0; l < f.depth; ++l) {
+    bool held = false;
+    for (u8 const form : f.levels[l].leaves) held |= form == n;
+    if (!held) continue;
+
+    unsigned const lg2    = f.levels[l].shift + one.run_lg2;
+    u64 const      to     = reachable(one.address) & below(f.output_bits) & ~below(lg2);
+    u64 const      whole  = entry | encode_address(h, l, one, {to});
+    form const    *chosen = nullptr;
+    with_form(h, l, whole, [&](form const &is) { chosen = &is; });
+    if (kind_of(h, l, whole) != entry_kind::leaf || chosen != &one || leaf_lg2(h, l, one, whole) != lg2 ||
+        leaf_base(h, l, one, whole).value != to)
+      return {rule::leaf_entry, l, one.name};
+  }
+  return {};
+}
+
+/// Does every leaf of form `n` say what it was asked to say?
+constexpr auto check_attributes(format const &f, unsigned n) noexcept -> flaw {
+  dynamic const h{&f};
+  form const   &one = f.forms[n];
+  u64 const     indices = reachable(one.type);
+  auto const    bad     = [&](rule what) { return flaw{what, n, one.name}; };
+  auto const    listed  = [&](unsigned i) { return (i & ~indices) == 0 && f.types[i] != memory_type::reserved; };
+
+  unsigned first = 0;
+  while (!listed(first)) ++first;
+  attributes want{.allow = rights::none, .type = f.types[first]};
+  auto       usual = rights::none;  // rights that can be said, to write if any can
+  bool       any   = false;
+
+  auto const same = [&](attributes const &asked, u64 entry) -> flaw {
+    auto const got = attributes_of(h, one, entry);
+    if (got.allow != asked.allow) return bad(rule::rights_lost);
+    if (got.type != asked.type) return bad(rule::memory_type_lost);
+    bool const dirty = asked.dirty && (asked.allow & rights::writers) != rights::none;
+    if ((one.accessed != never && got.accessed != asked.accessed) || (one.dirty != never && got.dirty != dirty) ||
+        (one.global != never && got.global != asked.global) || got.software != asked.software)
+      return bad(rule::flags_lost);
+    return {};
+  };
+
+  for (unsigned r = 0; r <= unsigned(rights::all); ++r) {
+    want.allow = static_cast<rights>(r);
+    if (!encode_rights(h, one, want.allow)) continue;
+    auto const made = encode_attributes(h, one, want);
+    if (made.flaw != inexpressible::no) return bad(rule::memory_type_lost);
+    if (auto const e = check_leaf(f, n, made.entry)) return e;
+    if (auto const e = same(want, made.entry)) return e;
+    if (!any || (usual & rights::writers) == rights::none) usual = want.allow;
+    any = true;
+  }
+  if (!any) return bad(rule::rights_lost);
+
+  want.allow = usual;
+  for (unsigned i = 0; i < max_types; ++i) {
+    if (!listed(i)) continue;
+    want.type = f.types[i];
+    if (auto const e = same(want, encode_attributes(h, one, want).entry)) return e;
+  }
+  for (unsigned flags = 0; flags < 16; ++flags) {
+    want.global   = (flags & 1) != 0 && one.global != never;
+    want.accessed = (flags & 2) != 0;
+    want.dirty    = (flags & 4) != 0;
+    want.software = (flags & 8) != 0 ? f.software : 0;
+    if (auto const e = same(want, encode_attributes(h, one, want).entry)) return e;
+  }
+  return {};
+}
+
+/// The first rule that `f` breaks, or none. Complexity: some hundred entries per form are encoded and decoded.
+constexpr auto check(format const &f) noexcept -> flaw {
+  if (auto const e = check_shape(f)) return e;
+  dynamic const h{&f};
+  for (unsigned l = 1; l < f.depth; ++l) {
+    u64 const next  = reachable(f.table_address) & below(f.output_bits) & ~below(table_lg2(h, l - 1));
+    u64 const entry = encode_table(h, l, {next});
+    if (kind_of(h, l, entry) != entry_kind::table || table_of(h, entry).value != next ||
+        table_rights(h, l, entry) != rights::all || f.table_global(entry))
+      return {rule::table_entry, l, f.levels[l].name};
+  }
+  for (unsigned n = 0; n < max_forms; ++n)
+    if (smallest_leaf(f, n) != 64)
+      if (auto const e = check_attributes(f, n)) return e;
+  return {};
+}
+
+// --- at compile time ----------------------------------------------------------------------------------------------
+
+/// A name as a template argument, which GCC prints; longer ones are cut.
+struct label {
+  char text[24]{};
+
+  consteval label(char const *from) {
+    for (unsigned n = 0; n + 1 < sizeof text && from[n] != 0; ++n) text[n] = from[n];
+  }
+};
+
+/// Has no definition: a constant expression that comes here ends, and the compiler shows how it came here.
+void description_breaks_a_rule();
+
+/// The compiler's message shows the rule, the level (or form or bit) and the name it concerns: GCC prints the template
+/// arguments, Clang the function argument too.
+template <rule Broken, unsigned Level, label Where>
+consteval auto no_flaw(char const * /*where*/) -> bool {
+  if (Broken != rule::kept) description_breaks_a_rule();
+  return true;
+}
+
+/// Is `F` well formed? Does not compile if it is not.
+template <format const &F>
+consteval auto is_well_formed() -> bool {
+  constexpr flaw found = check_shape(F);
+  return no_flaw<found.what, found.level, label(found.where)>(found.where);
+}
+
+/// Is `F` well formed, and does everything it encodes decode to the same? Does not compile if not.
+template <format const &F>
+consteval auto is_sound() -> bool {
+  constexpr flaw found = check(F);
+  return no_flaw<found.what, found.level, label(found.where)>(found.where);
+}
+
+}  // namespace pagewright

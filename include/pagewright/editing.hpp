@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// What every operation that changes an address space shares: its words, the frames it stocks before it writes, and the
+// few steps by which a live entry may be replaced.
+#pragma once
+
+#include <expected>
+
+#include "duty.hpp"
+#include "ledger.hpp"
+
+namespace pagewright {
+
+enum class error_reason : u8 {
+  misaligned,                // a boundary of the range, or the output address, is not a multiple of the granule
+  outside_input,             // the range is not wholly in one of the format's input ranges
+  too_wide,                  // the output range wraps or exceeds the machine's addresses
+  inexpressible_rights,      // the format has no encoding for exactly these rights (see least_rights)
+  inexpressible_memory_type,
+  inexpressible_software,    // software bits outside format::software
+  occupied,                  // a live leaf, or an entry hardware rejects, is in the way: `entry` says what
+  withheld,                  // a table entry above withholds rights the mapping needs
+  would_split,               // a leaf is only half covered, and that was to be refused
+  no_frames,                 // the frame source has no more
+  unreadable,                // no memory where a table should be
+};
+
+constexpr auto text(error_reason r) noexcept -> char const * {
+  switch (r) {
+    case error_reason::misaligned:                return "misaligned";
+    case error_reason::outside_input:             return "outside the input range";
+    case error_reason::too_wide:                  return "output address too wide";
+    case error_reason::inexpressible_rights:      return "rights the format cannot express";
+    case error_reason::inexpressible_memory_type: return "memory type the format cannot express";
+    case error_reason::inexpressible_software:    return "software bits the format does not have";
+    case error_reason::occupied:                  return "occupied";
+    case error_reason::withheld:                  return "rights withheld by a table above";
+    case error_reason::would_split:               return "leaf only half covered";
+    case error_reason::no_frames:                 return "no frames left";
+    case error_reason::unreadable:                return "unreadable";
+  }
+  return "?";
+}
+
+/// Why an operation refused, and what was in the way. `level`, `slot` and `entry` are set where an entry was.
+struct error {
+  error_reason   why;
+  input_address  at{};
+  u8             level = 0;
+  output_address slot{};
+  u64            entry = 0;
+};
+
+/// Which leaves a mapping may use: no larger than 2^largest_lg2 bytes, and whether runs of slots that act as one
+/// (contiguous hint, NAPOT) may be written.
+struct leaf_limits {
+  u8   largest_lg2 = 63;
+  bool runs        = true;
+};
+
+/// What becomes of a large leaf that the range covers only in part.
+enum class half_covered : u8 {
+  split,   // replaced by smaller leaves; those outside the range stay as they were
+  whole,   // the change applies to all of it
+  refuse,  // an error, before anything changed
+};
+
+/// What becomes of a table that unmapping leaves empty.
+enum class emptied : u8 { release, keep };
+
+/// Who else writes the tables. `exclusive`: nobody, neither another CPU nor hardware marking entries accessed or dirty.
+struct exclusive {
+  static constexpr bool hardware_writes = false;
+};
+/// The MMU may mark live entries at any time: they are changed by compare-exchange and no mark is lost.
+struct marked_by_hardware {
+  static constexpr bool hardware_writes = true;
+};
+
+namespace editing {
+
+/// How many tables of each level an operation needs.
+struct demand {
+  u64 tables[max_depth]{};
+};
+
+/// Handles that are cheap to copy are held by value: the offset of a direct map then stays in a register.
+template <class M>
+using held = std::conditional_t<std::is_trivially_copyable_v<std::remove_cvref_t<M>> && sizeof(std::remove_cvref_t<M>) <= 8,
+                                std::remove_cvref_t<M>, std::remove_reference_t<M> &>;
+
+/// Table frames taken but not linked yet, a list per level threaded through the frames themselves.
+class spares {
+ public:
+  constexpr auto count(unsigned level) const noexcept -> u64 { return count_[level]; }
+
+  template <class Memory>
+  constexpr void put(Memory &memory, unsigned level, output_address frame) {
+    memory.store(frame, link, head_[level].value);
+    head_[level] = frame;
+    ++count_[level];
+  }
+  template <class Memory>
+  constexpr auto take(Memory &memory, unsigned level) -> output_address {
+    auto const frame = head_[level];
+    head_[level].value = memory.load(frame, link).value_or(0);
+    --count_[level];
+    return frame;
+  }
+
+ private:
+  static constexpr word link{8, byte_order::little};
+
+  output_address head_[max_depth]{};
+  u64            count_[max_depth]{};
+};
+
+
+/// The tables of one address space and everything needed to change them.
+template <handle H, class M, frame_source F, translation_cache C, class Sharing>
+struct site {
+  using format_handle = H;
+  static constexpr bool hardware_writes = Sharing::hardware_writes;
+
+  [[no_unique_address]] H h;
+  pagewright::root        root;
+  held<M>                 memory;
+  F                      *frames;
+  C                      *cache;
+  spares                  spare{};
+
+  // --- checks ---
+
+  /// Is `where` wholly inside one input range, with both boundaries on the granule?
+  constexpr auto check(range where) const noexcept -> std::expected<void, error> {
+    u64 const grain = pagewright::below(slot_lg2(h, 0u));
+    if ((where.first.value & grain) != 0) return std::unexpected{error{error_reason::misaligned, where.first}};
+    if ((~where.last.value & grain) != 0) return std::unexpected{error{error_reason::misaligned, where.last}};
+    auto const whole = translated_ranges(h);
+    for (unsigned i = 0; i < whole.count; ++i)
+      if (whole.part[i].contains(where.first) && whole.part[i].contains(where.last)) return {};
+    return std::unexpected{error{error_reason::outside_input, where.first}};
+  }
+
+  template <class L>
+  constexpr auto obstacle(error_reason why, L level, u64 at, output_address slot, u64 entry) const noexcept
+      -> std::unexpected<error> {
+    return std::unexpected{error{why, {extended(h, at)}, static_cast<u8>(level), slot, entry}};
+  }
+
+  /// Are all slots of `table` absent? Missing memory counts as not: it is not provably empty.
+  template <class L>
+  constexpr auto is_empty(L level, output_address table) -> bool {
+    for (u64 i = 0; i < bit(h->levels[level].index_bits); ++i) {
+      auto const entry = memory.load(slot_address(h, level, table, i), h->word());
+      if (!entry || !h->absent(*entry)) return false;
+    }
+    return true;
+  }
+
+  // --- frames ---
+
+  /// Sees to it that there are spare tables enough for `need`; on failure those taken meanwhile are given back.
+  constexpr auto stock(demand const &need) -> std::expected<void, error> {
+    auto const before = stocked();
+    for (unsigned level = 0; level < max_depth; ++level) {
+      while (spare.count(level) < need.tables[level]) {
+        auto const frame = frames->allocate(table_lg2(h, level));
+        if (!frame) {
+          trim(before);
+          return std::unexpected{error{error_reason::no_frames, {}, static_cast<u8>(level)}};
+        }
+        spare.put(memory, level, *frame);
+      }
+    }
+    return {};
+  }
+  constexpr auto stocked() const noexcept -> demand {
+    demand d;
+    for (unsigned level = 0; level < max_depth; ++level) d.tables[level] = spare.count(level);
+    return d;
+  }
+  /// Gives back the spare tables beyond `keep`.
+  constexpr void trim(demand const &keep) {
+    for (unsigned level = 0; level < max_depth; ++level)
+      while (spare.count(level) > keep.tables[level]) frames->release(spare.take(memory, level), table_lg2(h, level));
+  }
+
+  // --- changes of one live entry ---
+
+  constexpr void publish(output_address slot, u64 bytes) { cache->publish(slot, bytes); }
+
+  /// Stores into a slot where nothing was valid.
+  PAGEWRIGHT_INLINE constexpr void put(output_address slot, u64 entry) {
+    memory.store(slot, h->word(), entry);
+    publish(slot, h->entry_bytes);
+  }
+
+  /// Stores `now` and returns what was there, including what hardware marked until then.
+  PAGEWRIGHT_INLINE constexpr auto swap(output_address slot, u64 was, u64 now) -> u64 {
+    if constexpr (hardware_writes) was = memory.exchange(slot, h->word(), now);
+    else memory.store(slot, h->word(), now);
+    return was;
+  }
+
+  /// `entry` made absent with everything else kept, so that it can be made again from what is in memory.
+  constexpr auto broken(u64 entry) const noexcept -> u64 { return (entry & ~h->absent.mask) | h->absent.value; }
+
+  /// Invalidates at once, for break-before-make: that cannot wait for a owed.
+  constexpr void drop_now(stale const &s) {
+    cache->invalidate(s);
+    cache->sync();
+  }
+
+  /// Replaces a valid entry by `remake(was)`, by break-before-make where that is owed, and returns what it was with the
+  /// marks hardware made meanwhile. `remake` may be called more than once.
+  template <class L, class Remake>
+  constexpr auto replace(L level, output_address slot, u64 was, stale const &affected, Remake &&remake) -> u64 {
+    u64 now = remake(was);
+    if (duty_of(h, level, was, now) == duty::break_before_make) {
+      was = swap(slot, was, h->absent.value);
+      publish(slot, h->entry_bytes);
+      drop_now(affected);
+      now = remake(was);
+      memory.store(slot, h->word(), now);
+    } else if constexpr (hardware_writes) {
+      while (!memory.compare_exchange(slot, h->word(), was, now)) now = remake(was);
+    } else {
+      memory.store(slot, h->word(), now);
+    }
+    publish(slot, h->entry_bytes);
+    return was;
+  }
+
+  /// Hands a table that is linked no more to `owed`, paying what it holds first if it is full.
+  template <class L, class Ledger>
+  constexpr void retire(L level, output_address table, Ledger &owed) {
+    if (owed.is_full()) owed.pay(*cache).release(h, memory, *frames);
+    owed.retire({table, static_cast<u8>(level)});
+  }
+};
+
+}  // namespace editing
+}  // namespace pagewright

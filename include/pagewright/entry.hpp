@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: MIT
+// Decode and encode one entry from its description. Nothing here touches memory.
+#pragma once
+
+#include <optional>
+
+#include "address.hpp"
+#include "handle.hpp"
+
+namespace pagewright {
+
+enum class entry_kind : u8 { absent, table, leaf, reserved };
+
+constexpr auto text(entry_kind k) noexcept -> char const * {
+  switch (k) {
+    case entry_kind::absent:   return "absent";
+    case entry_kind::table:    return "table";
+    case entry_kind::leaf:     return "leaf";
+    case entry_kind::reserved: return "reserved";
+  }
+  return "reserved";
+}
+
+/// What a leaf is to say beside its address.
+struct attributes {
+  rights      allow;
+  memory_type type     = memory_type::wb;
+  bool        global   = false;
+  bool        accessed = true;   // set beforehand, so that hardware need not
+  bool        dirty    = true;   // likewise, where writing is allowed
+  u64         software = 0;      // raw bits, all within format::software
+
+  friend constexpr auto operator==(attributes const &, attributes const &) -> bool = default;
+};
+
+// --- geometry ---------------------------------------------------------------------------------------------------
+
+/// lg2 of the bytes one slot of `level` covers.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto slot_lg2(H h, L level) noexcept -> unsigned { return h->levels[level].shift; }
+
+/// lg2 of the distance of two slots in memory.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto stride_lg2(H h, L level) noexcept -> unsigned {
+  return h->levels[level].slot_lg2 != 0 ? h->levels[level].slot_lg2 : h->entry_bytes == 8 ? 3u : 2u;
+}
+
+/// lg2 of the bytes of memory a table of `level` takes.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto table_lg2(H h, L level) noexcept -> unsigned { return h->levels[level].index_bits + stride_lg2(h, level); }
+
+/// lg2 of the input addresses one table of `level` covers; 64 for a whole 64-bit space.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto reach_lg2(H h, L level) noexcept -> unsigned { return slot_lg2(h, level) + h->levels[level].index_bits; }
+
+/// The slot of a table of `level` that `at` selects.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto index_of(H h, L level, u64 at) noexcept -> u64 {
+  return (at >> slot_lg2(h, level)) & pagewright::below(h->levels[level].index_bits);
+}
+
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto slot_address(H h, L level, output_address table, u64 index) noexcept -> output_address {
+  return {table.value + (index << stride_lg2(h, level)) + h->levels[level].slot_offset};
+}
+
+/// Can `at` be translated at all: are its untranslated upper bits what the format demands?
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto in_extent(H h, u64 at) noexcept -> bool {
+  unsigned const bits = h->input_bits();
+  if (bits >= 64) return true;
+  u64 const upper = pagewright::ones(bits, 64 - bits - h->tag_bits);
+  switch (h->upper) {
+    case extent::zero:      return (at & upper) == 0;
+    case extent::ones:      return (at & upper) == upper;
+    case extent::canonical: return (at & upper) == ((at >> (bits - 1) & 1) != 0 ? upper : 0);
+  }
+  return false;
+}
+
+/// The input address whose translated bits are `at` and whose upper bits are as the format demands.
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto extended(H h, u64 at) noexcept -> u64 {
+  unsigned const bits = h->input_bits();
+  if (bits >= 64) return at;
+  u64 const low = at & pagewright::below(bits);
+  bool const up = h->upper == extent::ones || (h->upper == extent::canonical && (low >> (bits - 1)) != 0);
+  return up ? low | ~pagewright::below(bits) : low;
+}
+
+// --- classification ---------------------------------------------------------------------------------------------
+
+/// Calls `body(shape)` with the shape of leaf that fills exactly one slot of `level`; returns whether there is one.
+template <handle H, class L, class Body>
+PAGEWRIGHT_INLINE constexpr auto with_single_form(H h, L level, Body &&body) -> bool {
+  return h.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
+    if (f->run_lg2 != 0 || f->size_code != 0) return false;
+    body(f);
+    return true;
+  });
+}
+
+/// Calls `body(shape)` with the shape of leaf that `entry` has at `level` and returns true, or returns false if it has
+/// none. Precondition: `entry` is neither absent nor a table entry.
+template <handle H, class L, class Body>
+PAGEWRIGHT_INLINE constexpr auto with_form(H h, L level, u64 entry, Body &&body) -> bool {
+  return h.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
+    if (!f->is(entry)) return false;
+    body(f);
+    return true;
+  });
+}
+
+/// lg2 of the bytes a leaf of shape `f` maps.
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto leaf_lg2(H h, L level, Form const &f, u64 entry) noexcept -> unsigned {
+  if (f->size_code == 0) return slot_lg2(h, level) + f->run_lg2;
+  return f->size_code + 1u + trailing_ones(entry >> f->size_code);
+}
+
+/// Would hardware reject this leaf for its reserved bits or patterns?
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto leaf_is_reserved(H h, L level, Form const &f, u64 entry) noexcept -> bool {
+  bool bad = (entry & f->zero) != 0;
+  unroll<5>([&](auto i) PAGEWRIGHT_INLINE { bad |= h->reserved_leaf[i](entry); });
+  if (f->size_code != 0) bad |= leaf_lg2(h, level, f, entry) > reach_lg2(h, level);  // no leaf outgrows its table
+  if (h->low_address_zero)
+    bad |= (gather(f->address, entry & ~occupied(f->type)) & pagewright::below(slot_lg2(h, level))) != 0;
+  return bad;
+}
+
+/// What `entry` is at `level`.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto kind_of(H h, L level, u64 entry) noexcept -> entry_kind {
+  if (h->absent(entry)) return entry_kind::absent;
+  if (h->levels[level].table(entry))
+    return (entry & h->levels[level].table_zero) != 0 ? entry_kind::reserved : entry_kind::table;
+  auto kind = entry_kind::reserved;
+  with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
+    if (!leaf_is_reserved(h, level, f, entry)) kind = entry_kind::leaf;
+  });
+  return kind;
+}
+
+// --- decoding ---------------------------------------------------------------------------------------------------
+
+/// The table an entry points to. Precondition: a table entry.
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto table_of(H h, u64 entry) noexcept -> output_address {
+  return {gather(h->table_address, entry)};
+}
+
+/// Where the leaf's memory begins, aligned to the leaf's size.
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto leaf_base(H h, L level, Form const &f, u64 entry) noexcept -> output_address {
+  return {gather(f->address, entry) & ~pagewright::below(leaf_lg2(h, level, f, entry))};
+}
+
+/// The rights that `rows` leave of `rights::all`, before rights that exclude one another are settled.
+template <std::size_t N>
+PAGEWRIGHT_INLINE constexpr auto granted(grant const (&rows)[N], u64 entry) noexcept -> rights {
+  auto held = rights::all;
+  unroll<N>([&](auto i) PAGEWRIGHT_INLINE {
+    if (rows[i].gives != rights::none && rows[i].withheld(entry)) held = held - rows[i].gives;
+  });
+  return held;
+}
+
+/// The rights a table entry of `level` leaves to everything below it. Precondition: a table entry.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto table_rights(H h, L level, u64 entry) noexcept -> rights {
+  return h->levels[level].narrows ? granted(h->table_grants, entry) : rights::all;
+}
+
+/// `held` after the format's exclusions (on Arm, what EL0 may write EL1 may not execute).
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto settled(H h, rights held) noexcept -> rights {
+  unroll<2>([&](auto i) PAGEWRIGHT_INLINE {
+    if ((held & h->excludes[i].when) != rights::none) held = held - h->excludes[i].removes;
+  });
+  return held;
+}
+
+/// Everything a leaf says beside its address. Complexity: a few operations per row of the description.
+template <handle H, class Form>
+PAGEWRIGHT_INLINE constexpr auto attributes_of(H h, Form const &f, u64 entry) noexcept -> attributes {
+  return {.allow    = settled(h, granted(f->grants, entry)),
+          .type     = h->types[gather(f->type, entry) % max_types],
+          .global   = f->global(entry),
+          .accessed = f->accessed(entry),
+          .dirty    = f->dirty(entry),
+          .software = entry & h->software};
+}
+
+// --- encoding ---------------------------------------------------------------------------------------------------
+
+/// The bits of `rows` that allow `wanted`.
+template <std::size_t N>
+PAGEWRIGHT_INLINE constexpr auto granting(grant const (&rows)[N], rights wanted) noexcept -> u64 {
+  u64 entry = 0;
+  unroll<N>([&](auto i) PAGEWRIGHT_INLINE {
+    entry |= (wanted & rows[i].gives) != rights::none ? rows[i].on : rows[i].off;
+  });
+  return entry;
+}
+
+/// All bits that `rows` read or write.
+template <std::size_t N>
+constexpr auto grant_bits(grant const (&rows)[N]) noexcept -> u64 {
+  u64 mask = 0;
+  for (auto const &row : rows) mask |= row.bits() | (row.gives != rights::none ? row.withheld.mask : 0);
+  return mask;
+}
+
+/// The bits that allow exactly `wanted` in a leaf of shape `f`; nothing if the format cannot say it: some rights come
+/// together only, and where rights make an entry present (EPT, RISC-V) a leaf without any is no leaf.
+template <handle H, class Form>
+constexpr auto encode_rights(H h, Form const &f, rights wanted) noexcept -> std::optional<u64> {
+  u64 const bits = granting(f->grants, wanted), entry = bits | f->base;
+  if (settled(h, granted(f->grants, entry)) != wanted || h->absent(entry)) return std::nullopt;
+  for (auto const &pattern : h->reserved_leaf)
+    if (pattern(entry)) return std::nullopt;
+  return bits;
+}
+
+/// The least rights the format can express that include `wanted`; nothing if there are none. Use it to ask for
+/// "readable and executable by the user" without knowing whether the format can keep the kernel from executing there.
+template <handle H>
+constexpr auto least_rights(H h, rights wanted) noexcept -> std::optional<rights> {
+  auto const &f    = h->forms[h->levels[0].leaves[0]];
+  auto const  near = settled(h, granted(f->grants, granting(f->grants, wanted) | f->base));
+  if (includes(near, wanted) && encode_rights(h, f, near)) return near;
+
+  // What was granted can be reserved, as writing without reading is on RISC-V: look further afield.
+  std::optional<rights> least;
+  for (unsigned n = 0; n <= unsigned(rights::all); ++n) {
+    auto const may = static_cast<rights>(n);
+    if (!includes(may, wanted) || (least && std::popcount(n) >= std::popcount(unsigned(*least)))) continue;
+    if (encode_rights(h, f, may)) least = may;
+  }
+  return least;
+}
+
+/// The bits that select memory type `wanted`; nothing if no index of the format's table does. Where the platform alone
+/// decides about ordinary memory (RISC-V PMAs, tables without a type field), asking for write-back means just that.
+template <handle H, class Form>
+constexpr auto encode_type(H h, Form const &f, memory_type wanted) noexcept -> std::optional<u64> {
+  u64 const indices = reachable(f->type);
+  for (auto const accepted : {wanted, wanted == memory_type::wb ? memory_type::pma : wanted})
+    for (u64 i = 0; i < max_types; ++i)
+      if ((i & ~indices) == 0 && h->types[i] == accepted) return scatter(f->type, i);
+  return std::nullopt;
+}
+
+enum class inexpressible : u8 { no, rights, memory_type, software };
+
+/// A leaf of shape `f` without its address.
+struct leaf_bits {
+  u64           entry;
+  inexpressible flaw;
+};
+template <handle H, class Form>
+constexpr auto encode_attributes(H h, Form const &f, attributes const &want) noexcept -> leaf_bits {
+  auto const may  = encode_rights(h, f, want.allow);
+  auto const type = encode_type(h, f, want.type);
+  if (!may) return {0, inexpressible::rights};
+  if (!type) return {0, inexpressible::memory_type};
+  if ((want.software & ~h->software) != 0) return {0, inexpressible::software};
+
+  bool const writable = (want.allow & rights::writers) != rights::none;
+  auto const flag     = [](u64 entry, match m, bool on) {
+    return m == never ? entry : on ? (entry & ~m.mask) | m.value : entry;
+  };
+  u64 entry = f->base | *may | *type | want.software;
+  entry = flag(entry, f->accessed, want.accessed);
+  entry = flag(entry, f->dirty, want.dirty && writable);
+  // "Global" may be a set or a cleared bit: say both ways explicitly.
+  if (f->global != never) entry = (entry & ~f->global.mask) | (want.global ? f->global.value : f->global.mask & ~f->global.value);
+  return {entry, inexpressible::no};
+}
+
+/// The address bits of the slot of a leaf of shape `f` that maps `to`; bits below the slot's size are left out.
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto encode_address(H h, L level, Form const &f, output_address to) noexcept -> u64 {
+  u64 entry = scatter(f->address, to.value & ~pagewright::below(slot_lg2(h, level)));
+  if (f->size_code != 0) {
+    unsigned const width = slot_lg2(h, level) + f->run_lg2 - f->size_code;
+    entry = (entry & ~ones(f->size_code, width)) | ones(f->size_code, width - 1u);
+  }
+  return entry;
+}
+
+/// The leaf of shape `to` at `to_level` that maps `base` and says in everything else what `entry`, of shape `from`, says.
+/// Software bits and bits that mean the same in every shape (keys, shareability) are kept.
+template <handle H, class L, class From, class To>
+constexpr auto reshaped(H h, From const &from, u64 entry, L to_level, To const &to, output_address base) noexcept -> u64 {
+  u64 const kept = h->software | h->carried;
+  u64 now = (to->base & ~kept) | (entry & kept) | granting(to->grants, settled(h, granted(from->grants, entry))) |
+            scatter(to->type, gather(from->type, entry)) | encode_address(h, to_level, to, base);
+  auto const carry = [&](match was, match is) {
+    if (is != never && was(entry)) now = (now & ~is.mask) | is.value;
+    if (is != never && !was(entry) && is(now)) now ^= is.mask & -is.mask;
+  };
+  carry(from->accessed, to->accessed);
+  carry(from->dirty, to->dirty);
+  carry(from->global, to->global);
+  return now;
+}
+
+/// An entry of `level` that points to the table at `next`, granting everything the format's tables can.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto encode_table(H h, L level, output_address next) noexcept -> u64 {
+  return h->levels[level].table_base | scatter(h->table_address, next.value) |
+         (h->levels[level].narrows ? granting(h->table_grants, rights::all) : 0);
+}
+
+}  // namespace pagewright

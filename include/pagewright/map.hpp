@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+// Mapping a range: survey what is there, stock the tables, then write. Tables nobody can see yet are filled with plain
+// stores and linked by one.
+#pragma once
+
+#include "editing.hpp"
+
+namespace pagewright::editing {
+
+template <class Site>
+class mapper {
+  using H = typename Site::format_handle;
+  using status = std::expected<void, error>;
+
+ public:
+  explicit constexpr mapper(Site &site) noexcept : s{site}, h{site.h} {}
+
+  /// Checks everything that can be checked without looking at the tables.
+  constexpr auto prepare(range where, output_address to, attributes const &want, leaf_limits limits) -> status {
+    if (auto const ok = s.check(where); !ok) return ok;
+    if (!is_aligned(to.value, slot_lg2(h, 0u))) return std::unexpected{error{error_reason::misaligned, where.first}};
+    u64 const widest = pagewright::below(h->output_bits), span = where.last.value - where.first.value;
+    if (to.value > widest || span > widest - to.value) return std::unexpected{error{error_reason::too_wide, where.first}};
+
+    first_ = where.first.value, last_ = where.last.value, want_ = want;
+    delta_ = to.value - where.first.value;
+    auto flaw = inexpressible::no;
+    h.descend([&](auto level) {
+      h.any_form(level, [&](auto f) {
+        auto const lg2     = slot_lg2(h, level) + f->run_lg2;
+        bool const granule = level == 0 && f->run_lg2 == 0;
+        bool const allowed = lg2 <= limits.largest_lg2 && (f->run_lg2 == 0 || limits.runs) && f->size_code == 0;
+        if (!granule && (!allowed || !is_aligned(delta_, lg2) || span < pagewright::below(lg2))) return false;
+        auto const bits = encode_attributes(h, f, want);
+        if (granule) flaw = bits.flaw;
+        if (bits.flaw != inexpressible::no) return false;
+        bits_[f.index] = bits.entry;
+        usable_[level] |= static_cast<u8>(1u << f.index);
+        if (f->run_lg2 == 0) leaf_levels_ |= static_cast<u8>(1u << level);
+        return false;
+      });
+      return false;
+    });
+    switch (flaw) {
+      case inexpressible::no:          return {};
+      case inexpressible::rights:      return std::unexpected{error{error_reason::inexpressible_rights, where.first}};
+      case inexpressible::memory_type: return std::unexpected{error{error_reason::inexpressible_memory_type, where.first}};
+      case inexpressible::software:    break;
+    }
+    return std::unexpected{error{error_reason::inexpressible_software, where.first}};
+  }
+
+  /// Looks at every existing slot of the range: counts the tables that are missing, refuses what is in the way.
+  constexpr auto survey(demand &need) -> status { return survey(h.top(), s.root.table, first_, last_, need); }
+
+  /// Writes the mapping. Precondition: surveyed without error and stocked.
+  template <class Ledger>
+  constexpr void write(Ledger &owed) {
+    write<false>(h.top(), s.root.table, first_, last_, owed);
+    if (h->caches_absent) owed.owe({{{first_}, {last_}}, static_cast<u8>(slot_lg2(h, 0u)), true});
+  }
+
+ private:
+  /// May this mapping use leaves of shape `f` at `level`?
+  template <class L, class Form>
+  constexpr auto usable(L level, Form f) const noexcept -> bool { return (usable_[level] >> f.index & 1) != 0; }
+
+  /// Does a leaf go into the slot that covers `at`..`end` at `level`?
+  template <class L>
+  constexpr auto fits(L level, u64 at, u64 end) const noexcept -> bool {
+    return (leaf_levels_ >> level & 1) != 0 && is_aligned(at, slot_lg2(h, level)) &&
+           (~end & pagewright::below(slot_lg2(h, level))) == 0;
+  }
+
+  /// Counts the tables below `times` absent slots of `level`, in each of which `first`..`last` is mapped: one each, and
+  /// below it wherever the range does not consist of leaves that fit.
+  constexpr void count_fresh(unsigned level, u64 first, u64 last, u64 times, demand &need) const noexcept {
+    if (level == 0) return;
+    unsigned const under = level - 1, lg2 = slot_lg2(h, under);
+    u64 const      size = pagewright::below(lg2);
+    bool const     head = (first & size) != 0, tail = (~last & size) != 0, leaves = (leaf_levels_ >> under & 1) != 0;
+    need.tables[under] += times;
+    if ((first >> lg2) == (last >> lg2)) {
+      if (head || tail || !leaves) count_fresh(under, first, last, times, need);
+      return;
+    }
+    if (head) {
+      count_fresh(under, first, first | size, times, need);
+      first = (first | size) + 1;
+    }
+    if (tail) {
+      count_fresh(under, last & ~size, last, times, need);
+      last = (last & ~size) - 1;
+    }
+    if (!leaves && first < last) count_fresh(under, first, first | size, times * (((last - first) >> lg2) + 1), need);
+  }
+
+  template <class L>
+  constexpr auto survey(L level, output_address table, u64 first, u64 last, demand &need) -> status {
+    u64 const size = pagewright::below(slot_lg2(h, level));
+    for (u64 at = first;;) {
+      u64 const  end   = (at | size) < last ? (at | size) : last;
+      auto const slot  = slot_address(h, level, table, index_of(h, level, at));
+      auto const entry = s.memory.load(slot, h->word());
+      if (!entry) return s.obstacle(error_reason::unreadable, level, at, slot, 0);
+      bool const leaf_here = fits(level, at, end);
+
+      if (h->absent(*entry)) {
+        if (!leaf_here) count_fresh(level, at, end, 1, need);
+      } else if (kind_of(h, level, *entry) != entry_kind::table) {
+        return s.obstacle(error_reason::occupied, level, at, slot, *entry);
+      } else if (auto const next = table_of(h, *entry); leaf_here) {
+        if (auto const found = occupant(h.below(level), next, at); !found) return found;
+        replaces_ = true;
+      } else {
+        auto const allowed = table_rights(h, level, *entry);
+        if (!includes(allowed, want_.allow)) return s.obstacle(error_reason::withheld, level, at, slot, *entry);
+        if (auto const ok = survey(h.below(level), next, at, end, need); !ok) return ok;
+      }
+      if (end == last) return {};
+      at = end + 1;
+    }
+  }
+
+  /// The error that names the first thing mapped below `table`, if there is one.
+  template <class L>
+  constexpr auto occupant(L level, output_address table, u64 at) -> status {
+    for (u64 i = 0; i < bit(h->levels[level].index_bits); ++i) {
+      auto const here  = at + (i << slot_lg2(h, level));
+      auto const slot  = slot_address(h, level, table, i);
+      auto const entry = s.memory.load(slot, h->word());
+      if (!entry) return s.obstacle(error_reason::unreadable, level, here, slot, 0);
+      if (h->absent(*entry)) continue;
+      if (level == 0 || kind_of(h, level, *entry) != entry_kind::table)
+        return s.obstacle(error_reason::occupied, level, here, slot, *entry);
+      if (auto const found = occupant(h.below(level), table_of(h, *entry), here); !found) return found;
+    }
+    return {};
+  }
+
+  /// `fresh`: nobody can see `table` yet, and its slots outside the range hold garbage that must become absent.
+  template <bool fresh, class L, class Ledger>
+  constexpr void write(L level, output_address table, u64 first, u64 last, Ledger &owed) {
+    u64 const slots = bit(h->levels[level].index_bits), size = pagewright::below(slot_lg2(h, level));
+    u64 const from = index_of(h, level, first), to = index_of(h, level, last);
+    if constexpr (fresh) {
+      u64 const stride = u64{1} << stride_lg2(h, level);
+      s.memory.clear(table, from * stride);
+      s.memory.clear(table + (to + 1) * stride, (slots - 1 - to) * stride);
+    }
+    for (u64 at = first;;) {
+      u64 end = (at | size) < last ? (at | size) : last;
+      if (fits(level, at, end)) {
+        end = is_whole(last, size) ? last : (last & ~size) - 1;
+        write_leaves<fresh>(level, table, at, end, owed);
+      } else if (level != 0) {
+        descend<fresh>(level, slot_address(h, level, table, index_of(h, level, at)), at, end, owed);
+      }
+      if (end == last) break;
+      at = end + 1;
+    }
+    if constexpr (fresh) s.publish(table, slots << stride_lg2(h, level));
+  }
+  static constexpr auto is_whole(u64 last, u64 size) noexcept -> bool { return (~last & size) == 0; }
+
+  template <bool fresh, class L, class Ledger>
+  constexpr void descend(L level, output_address slot, u64 at, u64 end, Ledger &owed) {
+    auto const below = h.below(level);
+    if constexpr (!fresh) {
+      u64 const entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+      if (!h->absent(entry)) return write<false>(below, table_of(h, entry), at, end, owed);
+    }
+    auto const next = s.spare.take(s.memory, below);
+    write<true>(below, next, at, end, owed);
+    if constexpr (fresh) s.memory.store(slot, h->word(), encode_table(h, level, next));
+    else s.put(slot, encode_table(h, level, next));
+  }
+
+  /// Leaves into the neighbouring slots that cover `at`..`end`, each as large as alignment and length allow.
+  template <bool fresh, class L, class Ledger>
+  constexpr void write_leaves(L level, output_address table, u64 at, u64 end, Ledger &owed) {
+    for (;;) {
+      unsigned best = 0, best_lg2 = 0;
+      u64 stop = end;  // or where a larger leaf becomes possible
+      h.any_form(level, [&](auto f) {
+        unsigned const lg2 = slot_lg2(h, level) + f->run_lg2;
+        bool const now = usable(level, f) && is_aligned(at, lg2) && end - at >= pagewright::below(lg2);
+        if (now && lg2 > best_lg2) best = f.index, best_lg2 = lg2;
+        return false;
+      });
+      h.any_form(level, [&](auto f) {
+        unsigned const lg2 = slot_lg2(h, level) + f->run_lg2;
+        u64 const edge = at | pagewright::below(lg2);
+        if (usable(level, f) && lg2 > best_lg2 && edge < stop && end - edge > pagewright::below(lg2)) stop = edge;
+        return false;
+      });
+      if (stop == end) stop = at + (((end - at) + 1) & ~pagewright::below(best_lg2)) - 1;
+      h.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
+        if (f.index == best) write_run<fresh>(level, f, bits_[f.index], table, at, stop, owed);
+        return f.index == best;
+      });
+      if (stop == end) return;
+      at = stop + 1;
+    }
+  }
+
+  template <bool fresh, class L, class Form, class Ledger>
+  PAGEWRIGHT_INLINE constexpr void write_run(L level, Form f, u64 bits, output_address table, u64 at, u64 end,
+                                             Ledger &owed) {
+    u64 const  from  = index_of(h, level, at), count = ((end - at) >> slot_lg2(h, level)) + 1;
+    u64 const  out   = at + delta_;
+    auto const entry = [&](u64 i) PAGEWRIGHT_INLINE {
+      return bits | encode_address(h, level, f, {out + (i << slot_lg2(h, level))});
+    };
+    auto const slot  = slot_address(h, level, table, from);
+    u64 const  bytes = u64{1} << stride_lg2(h, level);
+    if constexpr (fresh) {
+      fill(s.memory, slot, h->word(), static_cast<unsigned>(bytes), count, entry);
+      return;
+    }
+    if (!replaces_) {
+      for (u64 i = 0; i < count; ++i) s.memory.store(slot + i * bytes, h->word(), entry(i));
+      s.publish(slot, count * bytes);
+      return;
+    }
+    for (u64 i = 0; i < count; ++i) {
+      auto const here = slot + i * bytes;
+      u64 const  was  = s.memory.load(here, h->word()).value_or(h->absent.value);
+      if (h->absent(was)) {
+        s.put(here, entry(i));
+      } else {
+        u64 const   start = at + (i << slot_lg2(h, level));
+        stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}},
+                             static_cast<u8>(slot_lg2(h, level)), true};
+        s.replace(level, here, was, affected, [&](u64) { return entry(i); });
+        owed.owe(affected);
+        s.retire(h.below(level), table_of(h, was), owed);
+      }
+    }
+  }
+
+  Site &s;
+  H     h;
+  u64   first_ = 0, last_ = 0, delta_ = 0;
+  attributes want_{};
+  u8         leaf_levels_ = 0;             // the levels at which a leaf of one slot may lie, a bit each
+  bool       replaces_ = false;            // somewhere an empty table makes way for a leaf
+  u64        bits_[max_forms]{};           // by shape: the leaf without its address
+  u8         usable_[max_depth]{};         // by level: the shapes that may be written there, a bit each
+};
+
+}  // namespace pagewright::editing

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Everything that runs without an operating system, but no format: include pagewright/formats/... for those you need.
+#pragma once
+
+#include "address.hpp"
+#include "bits.hpp"
+#include "duty.hpp"
+#include "entry.hpp"
+#include "format.hpp"
+#include "frames.hpp"
+#include "handle.hpp"
+#include "ledger.hpp"
+#include "memory.hpp"
+#include "rights.hpp"
+#include "space.hpp"
+#include "sweep.hpp"
+#include "walk.hpp"

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+// Visit everything in a closed range of input addresses, in ascending order, table by table.
+#pragma once
+
+#include "walk.hpp"
+
+namespace pagewright {
+
+/// What a visitor's `enter` may answer.
+enum class visit : u8 { descend, skip, stop };
+
+/// A table about to be visited, or just left.
+struct table_visit {
+  range          part;          // the part of the swept range that the table covers
+  output_address table;
+  u8             level;         // of the table's slots
+  rights         above;         // what the table entries that lead here leave
+  bool           global_above;
+  output_address slot;          // of the entry that points here; the root has none
+  u64            entry;
+};
+
+/// A part of the range that cannot be followed.
+struct gap {
+  range          part{};
+  u8             level = 0;     // of the slot
+  output_address slot{};        // of the first slot
+  u64            entry = 0;     // of the first slot
+  fault_reason   why = fault_reason::absent;
+};
+
+/// The input addresses a format translates: one closed range, or two with the non-canonical hole between them.
+struct input_ranges {
+  range    part[2];
+  unsigned count;
+};
+template <handle H>
+constexpr auto translated_ranges(H h) noexcept -> input_ranges {
+  unsigned const bits = h->input_bits();
+  u64 const      top  = pagewright::below(bits);
+  if (bits >= 64) return {{{{0}, {~u64{0}}}, {}}, 1};
+  switch (h->upper) {
+    case extent::ones:      return {{{{~top}, {~u64{0}}}, {}}, 1};
+    case extent::canonical: return {{{{0}, {top >> 1}}, {{~(top >> 1)}, {~u64{0}}}}, 2};
+    case extent::zero:      break;
+  }
+  return {{{{0}, {top}}, {}}, 1};
+}
+
+namespace sweeping {
+
+// A visitor names only the events it wants. Each may return void, or false to stop the sweep.
+template <class Event, class... Args>
+PAGEWRIGHT_INLINE constexpr auto goes_on(Event &&event, Args const &...args) -> bool {
+  if constexpr (std::is_void_v<decltype(event(args...))>) return event(args...), true;
+  else return static_cast<bool>(event(args...));
+}
+template <class V>
+PAGEWRIGHT_INLINE constexpr auto tell_leaf(V &v, leaf const &l) -> bool {
+  if constexpr (requires { v.leaf(l); }) return goes_on([&](auto const &x) PAGEWRIGHT_INLINE { return v.leaf(x); }, l);
+  else return true;
+}
+template <class V>
+constexpr auto tell_hole(V &v, gap const &g) -> bool {
+  if constexpr (requires { v.hole(g); }) return goes_on([&](auto const &x) { return v.hole(x); }, g);
+  else return true;
+}
+template <class V>
+constexpr auto tell_unreadable(V &v, gap const &g) -> bool {
+  if constexpr (requires { v.unreadable(g); }) return goes_on([&](auto const &x) { return v.unreadable(x); }, g);
+  else return true;
+}
+template <class V>
+constexpr auto tell_reserved(V &v, gap const &g) -> bool {
+  if constexpr (requires { v.reserved(g); }) return goes_on([&](auto const &x) { return v.reserved(x); }, g);
+  else return true;
+}
+template <class V>
+constexpr auto tell_enter(V &v, table_visit const &t) -> visit {
+  if constexpr (requires { v.enter(t); }) return v.enter(t);
+  else return visit::descend;
+}
+template <class V>
+constexpr auto tell_leave(V &v, table_visit const &t) -> bool {
+  if constexpr (requires { v.leave(t); }) return goes_on([&](auto const &x) { return v.leave(x); }, t);
+  else return true;
+}
+
+// Hardware may mark any one slot of a run: the leaf is accessed or dirty if one of its slots is.
+template <handle H, class L, class Form, class M>
+constexpr void gather_run(H h, L level, Form const &f, output_address table, leaf &l, M &memory) {
+  u64 const first = index_of(h, level, l.input.value);
+  for (u64 i = 0; i < bit(l.run_lg2); ++i) {
+    auto const entry = memory.load(slot_address(h, level, table, first + i), h->word());
+    if (!entry || h->absent(*entry)) continue;
+    l.accessed |= f->accessed(*entry);
+    l.dirty |= f->dirty(*entry);
+  }
+}
+
+template <handle H, class L, class M, class V>
+constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> bool {
+  u64 const size = pagewright::below(slot_lg2(h, level));
+  u64 const last = here.part.last.value;
+  gap       hole;
+  bool      in_hole = false;
+
+  for (u64 at = here.part.first.value;;) {
+    auto const slot   = slot_address(h, level, here.table, index_of(h, level, at));
+    auto const loaded = memory.load(slot, h->word());
+    u64 const  entry  = loaded.value_or(0);
+    u64        end    = (at | size) < last ? (at | size) : last;
+
+    if (loaded && h->absent(entry)) {
+      if (!in_hole) hole = {{{at}, {end}}, static_cast<u8>(level), slot, entry, fault_reason::absent};
+      hole.part.last.value = end;
+      in_hole = true;
+    } else {
+      if (in_hole && !tell_hole(v, hole)) return false;
+      in_hole = false;
+      gap const blocked{{{at}, {end}}, static_cast<u8>(level), slot, entry, fault_reason::reserved};
+
+      if (!loaded) {
+        auto missing = blocked;
+        missing.why  = fault_reason::unreadable;
+        if (!tell_unreadable(v, missing)) return false;
+      } else if (h->levels[level].table(entry)) {
+        auto const next = table_of(h, entry);
+        if ((entry & h->levels[level].table_zero) != 0 || next.value > pagewright::below(h->output_bits)) {
+          if (!tell_reserved(v, blocked)) return false;
+        } else {
+          table_visit const child{{{at}, {end}}, next, static_cast<u8>(h.below(level)),
+                                  here.above & table_rights(h, level, entry),
+                                  here.global_above || h->table_global(entry), slot, entry};
+          auto const answer = tell_enter(v, child);
+          if (answer == visit::stop) return false;
+          if (answer == visit::descend && !sweeping::table(h, h.below(level), child, memory, v)) return false;
+          if (answer == visit::descend && !tell_leave(v, child)) return false;
+        }
+      } else {
+        bool go_on = true;
+        bool const known = with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
+          auto l = describe_leaf(h, level, f, at, slot, entry, here.above, here.global_above);
+          if (leaf_is_reserved(h, level, f, entry) || l.output.value > pagewright::below(h->output_bits)) {
+            go_on = tell_reserved(v, blocked);
+            return;
+          }
+          if (l.run_lg2 != 0) {
+            u64 const run_last = at | pagewright::below(l.lg2);
+            end = run_last < last ? run_last : last;
+            gather_run(h, level, f, here.table, l, memory);
+          }
+          go_on = tell_leaf(v, l);
+        });
+        if (!known) go_on = tell_reserved(v, blocked);
+        if (!go_on) return false;
+      }
+    }
+    if (end == last) break;
+    at = end + 1;
+  }
+  return !in_hole || tell_hole(v, hole);
+}
+
+}  // namespace sweeping
+
+/// Visits, ascending, everything between `over.first` and `over.last`; what the format cannot translate (the
+/// non-canonical hole, addresses above its width) is passed over. The visitor has any of these members:
+///
+///   leaf(leaf const &)                 a leaf, once, also if it fills several slots or reaches beyond the range
+///   hole(gap const &)                  neighbouring absent slots of one table, as one
+///   reserved(gap const &)              an entry hardware rejects, or whose address is too wide
+///   unreadable(gap const &)            no memory where the slot should be
+///   visit enter(table_visit const &)   before a table below the root: descend, skip or stop
+///   leave(table_visit const &)         after a table that was entered
+///
+/// Each may return void, or false to stop. Returns whether the sweep ran to its end. Rights handed to the visitor are
+/// those of the whole path. Hostile tables cannot loop it: it goes no deeper than the format has levels.
+/// Complexity: one load per slot of every table in the range.
+template <handle H, readable_memory M, class V>
+constexpr auto sweep(H h, root from, range over, M &&memory, V &&visitor) -> bool {
+  auto const whole = translated_ranges(h);
+  for (unsigned i = 0; i < whole.count; ++i) {
+    auto const first = over.first > whole.part[i].first ? over.first : whole.part[i].first;
+    auto const last  = over.last < whole.part[i].last ? over.last : whole.part[i].last;
+    if (last < first) continue;
+    table_visit const top{{first, last}, from.table, static_cast<u8>(h.top()), rights::all, false, {}, 0};
+    if (!sweeping::table(h, h.top(), top, memory, visitor)) return false;
+  }
+  return true;
+}
+
+/// Everything a format can translate, the non-canonical hole included.
+inline constexpr range everything{{0}, {~u64{0}}};
+
+/// Neighbouring leaves as one.
+struct merged_extent {
+  range          input;
+  output_address output;   // of the first address
+  leaf           first;    // the first leaf of it: what all of them say
+};
+
+/// Turns leaves into merged extents. `same(a, b)` decides whether leaf `b` may follow `a`; neighbourhood of input
+/// addresses is checked here, that of output addresses is up to `same`. Call `flush` at the end.
+///
+///   merger m{follows_in_memory, [](merged_extent const &e) { ... }};
+///   sweep(h, root, everything, memory, m);
+///   m.flush();
+template <class Same, class Emit>
+class merger {
+ public:
+  constexpr merger(Same same, Emit emit) : same_{same}, emit_{emit} {}
+
+  constexpr void leaf(pagewright::leaf const &l) {
+    if (open_ && l.input.value == held_.input.last.value + 1 && same_(held_, l)) {
+      held_.input.last.value = l.input.value + (l.bytes() - 1);
+      return;
+    }
+    flush();
+    held_ = {{l.input, {l.input.value + (l.bytes() - 1)}}, l.output, l};
+    open_ = true;
+  }
+  constexpr void flush() {
+    if (open_) emit_(held_);
+    open_ = false;
+  }
+
+ private:
+  Same          same_;
+  Emit          emit_;
+  merged_extent held_{};
+  bool          open_ = false;
+};
+
+/// Do two leaves say the same, apart from where they are?
+constexpr auto says_the_same(leaf const &a, leaf const &b) noexcept -> bool {
+  return a.effective == b.effective && a.own == b.own && a.type == b.type && a.lg2 == b.lg2 && a.level == b.level &&
+         a.global == b.global && a.accessed == b.accessed && a.dirty == b.dirty;
+}
+
+/// Does `next` continue `e` in output memory, saying the same?
+constexpr auto follows_in_memory(merged_extent const &e, leaf const &next) noexcept -> bool {
+  return says_the_same(e.first, next) && next.output.value == e.output.value + e.input.bytes();
+}
+
+}  // namespace pagewright
