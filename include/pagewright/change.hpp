@@ -26,8 +26,8 @@ class changer {
 
   /// Refuses what cannot be done and counts the tables that splitting half-covered leaves takes. Only the two ends of
   /// the range can need any; memory that may be missing is looked through whole.
-  constexpr auto survey(demand &need) -> status {
-    if (auto const ok = s.check(where_); !ok) return ok;
+  template <class L>
+  constexpr auto survey(L level, output_address table, demand &need) -> status {
     if constexpr (!always_readable<decltype(s.memory)>) {
       struct finder {
         error found{};
@@ -38,14 +38,22 @@ class changer {
       } missing;
       if (!sweep(h, s.root, where_, s.memory, missing)) return std::unexpected{missing.found};
     }
-    if (auto const ok = survey_edge(where_.first.value, where_.first.value, need); !ok) return ok;
-    return survey_edge(where_.last.value, where_.last.value + 1, need);
+    // Where every leaf of the table that holds the range fills one slot, none can be cut.
+    if (level == 0 && !h.any_form(level, [](auto f) { return f->run_lg2 != 0 || f->size_code != 0; })) return {};
+    if (auto const ok = survey_edge(level, table, where_.first.value, where_.first.value, need); !ok) return ok;
+    return survey_edge(level, table, where_.last.value, where_.last.value + 1, need);
   }
 
-  /// Changes the range. Precondition: surveyed without error and stocked.
-  template <class Ledger>
-  constexpr void write(Ledger &owed) {
-    write(h.top(), s.root.table, where_.first.value, where_.last.value, owed);
+  /// May the work begin in the table that `entry` points to, which holds all of the range? Not if it may be released.
+  template <class L>
+  PAGEWRIGHT_INLINE constexpr auto may_begin_below(L level, u64 entry) const noexcept -> bool {
+    return !release_ && kind_of(h, level, entry) == entry_kind::table;
+  }
+
+  /// Changes the range, which lies in `table`. Precondition: surveyed without error and stocked.
+  template <class L, class Ledger>
+  constexpr void write(L level, output_address table, Ledger &owed) {
+    write(level, table, where_.first.value, where_.last.value, owed);
   }
 
  private:
@@ -56,24 +64,20 @@ class changer {
 
   /// `at`: the address just inside the boundary `edge` (the range's first address, or the one after its last).
   /// Classifies entries as `write` will, which a walk does not: it may fault on a leaf for other reasons.
-  constexpr auto survey_edge(u64 at, u64 edge, demand &need) -> status {
-    status         result{};
-    output_address table = s.root.table;
-    h.descend([&](auto level) {
-      auto const slot  = slot_address(h, level, table, index_of(h, level, at));
-      u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
-      auto const kind  = kind_of(h, level, entry);
-      table = table_of(h, entry);
-      if (kind == entry_kind::table) return false;
-      if (kind == entry_kind::leaf)
-        with_form(h, level, entry, [&](auto f) {
-          u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
-          if (!cuts(start, mapped) || half_ == half_covered::whole) return;
-          if (half_ == half_covered::refuse || !count_split(level, edge, need))
-            result = s.obstacle(error_reason::would_split, level, start, slot, entry);
-        });
-      return true;
-    });
+  template <class L>
+  constexpr auto survey_edge(L level, output_address table, u64 at, u64 edge, demand &need) -> status {
+    auto const slot  = slot_address(h, level, table, index_of(h, level, at));
+    u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+    auto const kind  = kind_of(h, level, entry);
+    if (level != 0 && kind == entry_kind::table) return survey_edge(h.below(level), table_of(h, entry), at, edge, need);
+    status result{};
+    if (kind == entry_kind::leaf)
+      with_form(h, level, entry, [&](auto f) {
+        u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
+        if (!cuts(start, mapped) || half_ == half_covered::whole) return;
+        if (half_ == half_covered::refuse || !count_split(level, edge, need))
+          result = s.obstacle(error_reason::would_split, level, start, slot, entry);
+      });
     return result;
   }
 
@@ -153,16 +157,26 @@ class changer {
     u64        count   = 0, from = most, to = 0;  // slots seen, and those of them that changed
 
     bool const breaks = !edit_.erase && must_break(h, bits.clear | bits.set);
-    for (; count < most; ++count) {
-      auto const slot  = first + count * stride;
-      u64        entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
-      if (count != 0 && !same_shape(level, f, entry)) break;
-      u64 const now = edited(entry, bits);
-      if (now == entry) continue;
-      change_entry(slot, entry, [&](u64 was) PAGEWRIGHT_INLINE { return breaks ? s.broken(was) : edited(was, bits); });
-      if (from == most) from = count;
-      to = count;
-    }
+
+    // The loop works on copies: a store to a table may alias any member, which would have to be loaded again each time.
+    decltype(s.memory) memory = s.memory;
+    auto const each = [&](auto next) PAGEWRIGHT_INLINE {
+      u64 seen = 0, begin = most, end = 0;
+      for (; seen < most; ++seen) {
+        auto const slot  = first + seen * stride;
+        u64        entry = memory.load(slot, h->word()).value_or(h->absent.value);
+        if (!same_shape(level, f, entry) && seen != 0) break;
+        if (next(entry) == entry) continue;
+        change_entry(memory, slot, entry, next);
+        if (begin == most) begin = seen;
+        end = seen;
+      }
+      count = seen, from = begin, to = end;
+    };
+    if (edit_.erase) each([absent = h->absent.value](u64) PAGEWRIGHT_INLINE { return absent; });
+    else if (breaks) each([h = h](u64 was) PAGEWRIGHT_INLINE { return Site::broken(h, was); });
+    else if (bits.keep == never) each([=](u64 was) PAGEWRIGHT_INLINE { return (was & ~bits.clear) | bits.set; });
+    else each([=](u64 was) PAGEWRIGHT_INLINE { return edited(was, bits); });
     if (from == most) return at + (count << lg2) - 1;
 
     stale const affected{{{at + (from << lg2)}, {at + (to << lg2) + pagewright::below(lg2)}}, static_cast<u8>(lg2), false};
@@ -191,8 +205,7 @@ class changer {
     return same;
   }
 
-  PAGEWRIGHT_INLINE constexpr auto edited(u64 entry, edit::bits const &bits) const noexcept -> u64 {
-    if (edit_.erase) return h->absent.value;
+  PAGEWRIGHT_INLINE static constexpr auto edited(u64 entry, edit::bits const &bits) noexcept -> u64 {
     u64 const now = (entry & ~bits.clear) | bits.set;
     return bits.keep(entry) ? (now & ~bits.keep.mask) | bits.keep.value : now;
   }
@@ -202,12 +215,12 @@ class changer {
   }
 
   /// Replaces an entry by `next(entry)`, keeping what hardware marks meanwhile.
-  template <class Next>
-  PAGEWRIGHT_INLINE constexpr void change_entry(output_address slot, u64 entry, Next next) {
+  template <class Memory, class Next>
+  PAGEWRIGHT_INLINE constexpr void change_entry(Memory &memory, output_address slot, u64 entry, Next next) const {
     if constexpr (Site::hardware_writes) {
-      while (!s.memory.compare_exchange(slot, h->word(), entry, next(entry))) {}
+      while (!memory.compare_exchange(slot, h->word(), entry, next(entry))) {}
     } else {
-      s.memory.store(slot, h->word(), next(entry));
+      memory.store(slot, h->word(), next(entry));
     }
   }
 
@@ -253,13 +266,13 @@ class changer {
       auto const one = [&](u64 i) { return reshaped(h, f, whole, level, single, base + (i << slot_lg2(h, level))); };
       bool const breaks = duty_of(h, level, entry, one(0)) == duty::break_before_make;
       if (breaks) {
-        each([&](u64, output_address slot, u64 was) { change_entry(slot, was, [&](u64 e) { return s.broken(e); }); });
+        each([&](u64, output_address slot, u64 was) { change_entry(s.memory, slot, was, [&](u64 e) { return Site::broken(h, e); }); });
         s.publish(first, bytes);
         s.drop_now(affected);
       }
       each([&](u64, output_address, u64 was) { whole = marked(f, whole, was); });
       each([&](u64 i, output_address slot, u64 was) {
-        change_entry(slot, was, [&](u64 now) {
+        change_entry(s.memory, slot, was, [&](u64 now) {
           whole = marked(f, whole, now);
           return one(i);
         });

@@ -223,8 +223,8 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
     if (auto const e = check_names(f, on_tables, used_bits(f), "table entry")) return e;
   }
 
-  bool const everything = f.live == ~u64{0};
-  if (f.break_before_make == everything || (f.resizes_live && !f.break_before_make) || (f.software & ~f.live) != 0 ||
+  bool const all_live = f.live == ~u64{0};
+  if (f.break_before_make == all_live || (f.resizes_live && !f.break_before_make) || (f.software & ~f.live) != 0 ||
       (f.software & f.carried) != 0 || ((f.software | f.carried) & ~all) != 0)
     return {rule::masks, 0, "live, software, carried"};
   return {};

@@ -81,6 +81,12 @@ namespace editing {
 /// How many tables of each level an operation needs.
 struct demand {
   u64 tables[max_depth]{};
+
+  constexpr auto none() const noexcept -> bool {
+    u64 any = 0;
+    unroll<max_depth>([&](auto level) PAGEWRIGHT_INLINE { any |= tables[level]; });
+    return any == 0;
+  }
 };
 
 /// Handles that are cheap to copy are held by value: the offset of a direct map then stays in a register.
@@ -157,6 +163,25 @@ struct site {
     return true;
   }
 
+  /// Calls `work(level, table)` with the lowest existing table that holds all of `where`, so that a small operation
+  /// descends once. `may_begin_below(level, entry)` says whether it may be looked for below a slot.
+  template <class Ask, class Work>
+  PAGEWRIGHT_INLINE constexpr void at_lowest(range where, Ask &&may_begin_below, Work &&work) {
+    output_address table = root.table;
+    h.descend([&](auto level) PAGEWRIGHT_INLINE {
+      u64 const index = index_of(h, level, where.first.value);
+      if (level != 0 && index == index_of(h, level, where.last.value)) {
+        auto const entry = memory.load(slot_address(h, level, table, index), h->word());
+        if (entry && may_begin_below(level, *entry)) {
+          table = table_of(h, *entry);
+          return false;
+        }
+      }
+      work(level, table);
+      return true;
+    });
+  }
+
   // --- frames ---
 
   /// Sees to it that there are spare tables enough for `need`; on failure those taken meanwhile are given back.
@@ -203,9 +228,11 @@ struct site {
   }
 
   /// `entry` made absent with everything else kept, so that it can be made again from what is in memory.
-  constexpr auto broken(u64 entry) const noexcept -> u64 { return (entry & ~h->absent.mask) | h->absent.value; }
+  PAGEWRIGHT_INLINE static constexpr auto broken(H h, u64 entry) noexcept -> u64 {
+    return (entry & ~h->absent.mask) | h->absent.value;
+  }
 
-  /// Invalidates at once, for break-before-make: that cannot wait for a owed.
+  /// Invalidates at once, for break-before-make: that cannot wait for a ledger.
   constexpr void drop_now(stale const &s) {
     cache->invalidate(s);
     cache->sync();

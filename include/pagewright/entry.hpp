@@ -156,6 +156,12 @@ PAGEWRIGHT_INLINE constexpr auto leaf_base(H h, L level, Form const &f, u64 entr
   return {gather(f->address, entry) & ~pagewright::below(leaf_lg2(h, level, f, entry))};
 }
 
+/// Does the leaf's slot lead beyond the machine's output addresses? The slot's own address counts, also in a run.
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto leaf_is_too_wide(H h, L level, Form const &f, u64 entry) noexcept -> bool {
+  return (gather(f->address, entry) & ~pagewright::below(slot_lg2(h, level))) > pagewright::below(h->output_bits);
+}
+
 /// The rights that `rows` leave of `rights::all`, before rights that exclude one another are settled.
 template <std::size_t N>
 PAGEWRIGHT_INLINE constexpr auto granted(grant const (&rows)[N], u64 entry) noexcept -> rights {

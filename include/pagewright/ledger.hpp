@@ -110,7 +110,7 @@ class [[nodiscard]] basic_ledger {
   constexpr auto is_full() const noexcept -> bool { return table_count_ == Tables; }
 
   /// Records stale input addresses. Extents that touch and say the same become one.
-  constexpr void owe(stale const &s) noexcept {
+  PAGEWRIGHT_INLINE constexpr void owe(stale const &s) noexcept {
     if (all_stale_) return;
     for (u32 i = stale_count_; i-- > 0;) {
       auto &held = stale_[i];

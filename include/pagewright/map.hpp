@@ -51,12 +51,22 @@ class mapper {
   }
 
   /// Looks at every existing slot of the range: counts the tables that are missing, refuses what is in the way.
-  constexpr auto survey(demand &need) -> status { return survey(h.top(), s.root.table, first_, last_, need); }
+  template <class L>
+  constexpr auto survey(L level, output_address table, demand &need) -> status {
+    return survey(level, table, first_, last_, need);
+  }
 
-  /// Writes the mapping. Precondition: surveyed without error and stocked.
-  template <class Ledger>
-  constexpr void write(Ledger &owed) {
-    write<false>(h.top(), s.root.table, first_, last_, owed);
+  /// May the work begin in the table that `entry` points to, which holds all of the range?
+  template <class L>
+  PAGEWRIGHT_INLINE constexpr auto may_begin_below(L level, u64 entry) const noexcept -> bool {
+    return kind_of(h, level, entry) == entry_kind::table && includes(table_rights(h, level, entry), want_.allow) &&
+           !fits(level, first_, last_);
+  }
+
+  /// Writes the mapping, which lies in `table`. Precondition: surveyed without error and stocked.
+  template <class L, class Ledger>
+  constexpr void write(L level, output_address table, Ledger &owed) {
+    write<false>(level, table, first_, last_, owed);
     if (h->caches_absent) owed.owe({{{first_}, {last_}}, static_cast<u8>(slot_lg2(h, 0u)), true});
   }
 
@@ -98,7 +108,12 @@ class mapper {
   template <class L>
   constexpr auto survey(L level, output_address table, u64 first, u64 last, demand &need) -> status {
     u64 const size = pagewright::below(slot_lg2(h, level));
-    for (u64 at = first;;) {
+    u64       at   = first;
+    if (level == 0) {
+      at = skip_absent(level, table, first, last);
+      if (at == last + 1) return {};
+    }
+    for (;;) {
       u64 const  end   = (at | size) < last ? (at | size) : last;
       auto const slot  = slot_address(h, level, table, index_of(h, level, at));
       auto const entry = s.memory.load(slot, h->word());
@@ -120,6 +135,18 @@ class mapper {
       if (end == last) return {};
       at = end + 1;
     }
+  }
+
+  /// The first address of `first`..`last` whose slot is not absent, or the one after `last`.
+  template <class L>
+  constexpr auto skip_absent(L level, output_address table, u64 first, u64 last) const -> u64 {
+    decltype(s.memory) memory = s.memory;
+    u64 const count = ((last - first) >> slot_lg2(h, level)) + 1, from = index_of(h, level, first);
+    for (u64 i = 0; i < count; ++i) {
+      auto const entry = memory.load(slot_address(h, level, table, from + i), h->word());
+      if (!entry || !h->absent(*entry)) return first + (i << slot_lg2(h, level));
+    }
+    return last + 1;
   }
 
   /// The error that names the first thing mapped below `table`, if there is one.
@@ -204,6 +231,12 @@ class mapper {
     }
   }
 
+  /// Are the entries of neighbouring slots a constant apart?
+  template <class L, class Form>
+  PAGEWRIGHT_INLINE constexpr auto counts_up(L level, Form f) const noexcept -> bool {
+    return f->size_code == 0 && f->address[0].to <= slot_lg2(h, level) && f->address[1].width == 0;
+  }
+
   template <bool fresh, class L, class Form, class Ledger>
   PAGEWRIGHT_INLINE constexpr void write_run(L level, Form f, u64 bits, output_address table, u64 at, u64 end,
                                              Ledger &owed) {
@@ -214,12 +247,21 @@ class mapper {
     };
     auto const slot  = slot_address(h, level, table, from);
     u64 const  bytes = u64{1} << stride_lg2(h, level);
+    decltype(s.memory) memory = s.memory;  // a store to a table may alias the original, which would be loaded again each time
+    // An address in one field counts up by the same step from slot to slot; `prepare` saw to it that nothing is carried out.
+    auto const next = [e = entry(0), step = encode_address(h, level, f, {bit(slot_lg2(h, level))})](u64) mutable {
+      return std::exchange(e, e + step);
+    };
     if constexpr (fresh) {
-      fill(s.memory, slot, h->word(), static_cast<unsigned>(bytes), count, entry);
+      if (counts_up(level, f)) fill(memory, slot, h->word(), static_cast<unsigned>(bytes), count, next);
+      else fill(memory, slot, h->word(), static_cast<unsigned>(bytes), count, entry);
       return;
     }
     if (!replaces_) {
-      for (u64 i = 0; i < count; ++i) s.memory.store(slot + i * bytes, h->word(), entry(i));
+      if (auto in_order = next; counts_up(level, f))
+        for (u64 i = 0; i < count; ++i) memory.store(slot + i * bytes, h->word(), in_order(i));
+      else
+        for (u64 i = 0; i < count; ++i) memory.store(slot + i * bytes, h->word(), entry(i));
       s.publish(slot, count * bytes);
       return;
     }

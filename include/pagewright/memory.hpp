@@ -176,7 +176,8 @@ class byte_memory {
   bool           strayed_ = false;
 };
 
-/// Writes `value(i)` to `count` slots `stride` bytes apart that nobody else can see yet, as fast as `m` can.
+/// Writes `value(i)` to `count` slots `stride` bytes apart that nobody else can see yet, as fast as `m` can. `value` is
+/// called once for each slot, in order.
 template <writable_memory M, class Value>
 PAGEWRIGHT_INLINE constexpr void fill(M &m, output_address a, word w, unsigned stride, u64 count, Value value) {
   if constexpr (requires { m.fill(a, w, count, value); }) {

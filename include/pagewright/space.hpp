@@ -45,10 +45,8 @@ class address_space {
   [[nodiscard]] constexpr auto map(range where, output_address to, attributes const &want, Ledger &owed,
                                    leaf_limits limits = {}) -> status {
     editing::mapper<site> job{site_};
-    editing::demand       need;
     if (auto const ok = job.prepare(where, to, want, limits); !ok) return ok;
-    if (auto const ok = job.survey(need); !ok) return ok;
-    return stocked(need, where, [&] { job.write(owed); });
+    return run(job, where, owed);
   }
 
   /// How many tables `map` with these arguments would take. Errors as `map`, except no_frames.
@@ -57,7 +55,7 @@ class address_space {
     editing::mapper<site> job{site_};
     editing::demand       need;
     if (auto const ok = job.prepare(where, to, want, limits); !ok) return std::unexpected{ok.error()};
-    if (auto const ok = job.survey(need); !ok) return std::unexpected{ok.error()};
+    if (auto const ok = job.survey(site_.h.top(), site_.root.table, need); !ok) return std::unexpected{ok.error()};
     u64 sum = 0;
     for (u64 const n : need.tables) sum += n;
     return sum;
@@ -126,6 +124,10 @@ class address_space {
   /// Stocks `need`, works, and gives back what turned out too many; frames reserved before and not used stay.
   template <class Work>
   constexpr auto stocked(editing::demand const &need, range where, Work &&work) -> status {
+    if (need.none()) {
+      work();
+      return {};
+    }
     auto const before = site_.stocked();
     if (auto ok = site_.stock(need); !ok) {
       ok.error().at = where.first;
@@ -138,10 +140,23 @@ class address_space {
 
   template <class Ledger>
   constexpr auto change(range where, editing::edit const &what, Ledger &owed, half_covered half, emptied empty) -> status {
+    if (auto const ok = site_.check(where); !ok) return ok;
     editing::changer<site> job{site_, where, what, half, empty};
-    editing::demand        need;
-    if (auto const ok = job.survey(need); !ok) return ok;
-    return stocked(need, where, [&] { job.write(owed); });
+    return run(job, where, owed);
+  }
+
+  /// Surveys, stocks and writes, from the lowest table that holds all of `where`.
+  template <class Job, class Ledger>
+  PAGEWRIGHT_INLINE constexpr auto run(Job &job, range where, Ledger &owed) -> status {
+    status result{};
+    site_.at_lowest(
+        where, [&](auto level, u64 entry) PAGEWRIGHT_INLINE { return job.may_begin_below(level, entry); },
+        [&](auto level, output_address table) {
+          editing::demand need;
+          result = job.survey(level, table, need);
+          if (result) result = stocked(need, where, [&] { job.write(level, table, owed); });
+        });
+    return result;
   }
 
   template <class Ledger, class Bits>

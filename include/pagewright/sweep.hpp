@@ -141,7 +141,7 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
         bool go_on = true;
         bool const known = with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
           auto l = describe_leaf(h, level, f, at, slot, entry, here.above, here.global_above);
-          if (leaf_is_reserved(h, level, f, entry) || l.output.value > pagewright::below(h->output_bits)) {
+          if (leaf_is_reserved(h, level, f, entry) || leaf_is_too_wide(h, level, f, entry)) {
             go_on = tell_reserved(v, blocked);
             return;
           }

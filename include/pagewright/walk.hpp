@@ -171,7 +171,7 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
       saw(entry, reserved ? entry_kind::reserved : entry_kind::leaf, settled(h, granted(f->grants, entry)));
       auto const l = describe_leaf(h, level, f, at.value, slot, entry, above, global_above);
       if (reserved) end(fault_reason::reserved, entry);
-      else if (l.output.value > pagewright::below(h->output_bits)) end(fault_reason::too_wide, entry);
+      else if (leaf_is_too_wide(h, level, f, entry)) end(fault_reason::too_wide, entry);
       else if (h->unaccessed_faults && !l.accessed) end(fault_reason::not_accessed, entry);
       else found = {l, {l.output.value | (at.value & pagewright::below(l.lg2))}}, translated = true;
     });
