@@ -22,7 +22,8 @@ class changer {
 
  public:
   constexpr changer(Site &site, range where, edit const &what, half_covered half, emptied empty) noexcept
-      : s{site}, h{site.h}, where_{where}, edit_{what}, half_{half}, release_{what.erase && empty == emptied::release} {}
+      : s{site}, h{site.h}, first_{where.first.value}, edit_{what}, last_{where.last.value}, half_{half},
+        release_{what.erase && empty == emptied::release} {}
 
   /// Refuses what cannot be done and counts the tables that splitting half-covered leaves takes. Only the two ends of
   /// the range can need any; memory that may be missing is looked through whole.
@@ -36,12 +37,12 @@ class changer {
           return false;
         }
       } missing;
-      if (!sweep(h, s.root, where_, s.memory, missing)) return std::unexpected{missing.found};
+      if (!sweep(h, s.root, {{first_}, {last_}}, s.memory, missing)) return std::unexpected{missing.found};
     }
     // Where every leaf of the table that holds the range fills one slot, none can be cut.
     if (level == 0 && !h.any_form(level, [](auto f) { return f->run_lg2 != 0 || f->size_code != 0; })) return {};
-    if (auto const ok = survey_edge(level, table, where_.first.value, where_.first.value, need); !ok) return ok;
-    return survey_edge(level, table, where_.last.value, where_.last.value + 1, need);
+    if (auto const ok = survey_edge(level, table, first_, first_, need); !ok) return ok;
+    return survey_edge(level, table, last_, last_ + 1, need);
   }
 
   /// May the work begin in the table that `entry` points to, which holds all of the range? Not if it may be released.
@@ -53,13 +54,13 @@ class changer {
   /// Changes the range, which lies in `table`. Precondition: surveyed without error and stocked.
   template <class L, class Ledger>
   constexpr void write(L level, output_address table, Ledger &owed) {
-    write(level, table, where_.first.value, where_.last.value, owed);
+    write(level, table, first_, last_, owed);
   }
 
  private:
   /// Does the range end inside the leaf that maps `first` .. `first + size`?
   constexpr auto cuts(u64 first, u64 size) const noexcept -> bool {
-    return first < where_.first.value || (first | size) > where_.last.value;
+    return first < first_ || (first | size) > last_;
   }
 
   /// `at`: the address just inside the boundary `edge` (the range's first address, or the one after its last).
@@ -75,20 +76,22 @@ class changer {
       with_form(h, level, entry, [&](auto f) {
         u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
         if (!cuts(start, mapped) || half_ == half_covered::whole) return;
-        if (half_ == half_covered::refuse || !count_split(level, edge, need))
+        u64 const leads = leaf_base(h, level, f, entry).value | mapped;
+        if (half_ == half_covered::refuse || !count_split(level, edge, leads, need))
           result = s.obstacle(error_reason::would_split, level, start, slot, entry);
       });
     return result;
   }
 
   /// Counts the tables it takes to make leaves end at `edge`, from a leaf of `level` down; those that the range's first
-  /// address needs too are counted only there. Returns whether the format has the smaller leaves.
-  constexpr auto count_split(unsigned level, u64 edge, demand &need) const -> bool {
+  /// address needs too are counted only there. Returns whether the format has smaller leaves that lead up to `leads`.
+  constexpr auto count_split(unsigned level, u64 edge, u64 leads, demand &need) const -> bool {
     for (; level > 0 && !is_aligned(edge, slot_lg2(h, level)); --level) {
-      if (!with_single_form(h, level - 1, [](auto) {})) return false;
-      u64 const  first  = where_.first.value;
-      bool const shared = edge != first && !is_aligned(first, slot_lg2(h, level)) &&
-                          (first >> slot_lg2(h, level)) == (where_.last.value >> slot_lg2(h, level));
+      bool fit = false;
+      with_single_form(h, level - 1, [&](auto f) { fit = can_lead_to(f, leads, slot_lg2(h, level - 1)); });
+      if (!fit) return false;
+      bool const shared = edge != first_ && !is_aligned(first_, slot_lg2(h, level)) &&
+                          (first_ >> slot_lg2(h, level)) == (last_ >> slot_lg2(h, level));
       if (!shared) ++need.tables[level - 1];
     }
     return true;
@@ -290,8 +293,10 @@ class changer {
 
   Site        &s;
   H            h;
-  range        where_;
+  // Not side by side: gcc would copy both at once from where they were just spilled one by one, and wait for the stores.
+  u64          first_;
   edit const  &edit_;
+  u64          last_;
   half_covered half_;
   bool         release_;
 };

@@ -20,7 +20,7 @@ enum class error_reason : u8 {
   occupied,                  // a live leaf, or an entry hardware rejects, is in the way: `entry` says what
   withheld,                  // a table entry above withholds rights the mapping needs
   would_split,               // a leaf is only half covered, and that was to be refused
-  no_frames,                 // the frame source has no more
+  no_frames,                 // the frame source has no more that the format's table entries can point to
   unreadable,                // no memory where a table should be
 };
 
@@ -190,7 +190,9 @@ struct site {
     for (unsigned level = 0; level < max_depth; ++level) {
       while (spare.count(level) < need.tables[level]) {
         auto const frame = frames->allocate(table_lg2(h, level));
-        if (!frame) {
+        bool const linkable = frame && (frame->value & ~reachable(h->table_address)) == 0;
+        if (!linkable) {
+          if (frame) frames->release(*frame, table_lg2(h, level));
           trim(before);
           return std::unexpected{error{error_reason::no_frames, {}, static_cast<u8>(level)}};
         }

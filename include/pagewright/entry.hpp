@@ -296,6 +296,19 @@ PAGEWRIGHT_INLINE constexpr auto encode_address(H h, L level, Form const &f, out
   return entry;
 }
 
+/// Has shape `f` room for output addresses up to `last`? (A 32-bit PTE cannot lead where a PSE-36 page can.)
+template <class Form>
+constexpr auto can_lead_to(Form const &f, u64 last, unsigned lg2) noexcept -> bool {
+  return (last & ~pagewright::below(lg2) & ~reachable(f->address)) == 0;
+}
+
+/// Do the entries of neighbouring leaves that continue each other differ by a constant, encode_address of one slot's size?
+/// So it is while the address lies in one field and each leaf in one slot.
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto counts_up(H h, L level, Form const &f) noexcept -> bool {
+  return f->size_code == 0 && f->address[0].to <= slot_lg2(h, level) && f->address[1].width == 0;
+}
+
 /// The leaf of shape `to` at `to_level` that maps `base` and says in everything else what `entry`, of shape `from`, says.
 /// Software bits and bits that mean the same in every shape (keys, shareability) are kept.
 template <handle H, class L, class From, class To>

@@ -22,9 +22,9 @@ class mapper {
     u64 const widest = pagewright::below(h->output_bits), span = where.last.value - where.first.value;
     if (to.value > widest || span > widest - to.value) return std::unexpected{error{error_reason::too_wide, where.first}};
 
-    first_ = where.first.value, last_ = where.last.value, want_ = want;
-    delta_ = to.value - where.first.value;
-    auto flaw = inexpressible::no;
+    first_ = where.first.value, delta_ = to.value - where.first.value, last_ = where.last.value, allow_ = want.allow;
+    auto flaw  = inexpressible::no;
+    bool stray = false;
     h.descend([&](auto level) {
       h.any_form(level, [&](auto f) {
         auto const lg2     = slot_lg2(h, level) + f->run_lg2;
@@ -33,7 +33,9 @@ class mapper {
         if (!granule && (!allowed || !is_aligned(delta_, lg2) || span < pagewright::below(lg2))) return false;
         auto const bits = encode_attributes(h, f, want);
         if (granule) flaw = bits.flaw;
-        if (bits.flaw != inexpressible::no) return false;
+        bool const leads = granule ? granules_lead(f) : can_lead_to(f, to.value + span, lg2);
+        if (granule && !leads) stray = true;
+        if (bits.flaw != inexpressible::no || !leads) return false;
         bits_[f.index] = bits.entry;
         usable_[level] |= static_cast<u8>(1u << f.index);
         if (f->run_lg2 == 0) leaf_levels_ |= static_cast<u8>(1u << level);
@@ -41,6 +43,7 @@ class mapper {
       });
       return false;
     });
+    if (flaw == inexpressible::no && stray) return std::unexpected{error{error_reason::too_wide, where.first}};
     switch (flaw) {
       case inexpressible::no:          return {};
       case inexpressible::rights:      return std::unexpected{error{error_reason::inexpressible_rights, where.first}};
@@ -48,6 +51,19 @@ class mapper {
       case inexpressible::software:    break;
     }
     return std::unexpected{error{error_reason::inexpressible_software, where.first}};
+  }
+
+  /// Can leaves of shape `f`, the granule, lead wherever this mapping needs them: everywhere, or only at the ends that
+  /// larger leaves, chosen before, do not cover?
+  template <class Form>
+  constexpr auto granules_lead(Form f) const noexcept -> bool {
+    unsigned const grain = slot_lg2(h, 0u);
+    if (can_lead_to(f, last_ + delta_, grain)) return true;
+    if (leaf_levels_ == 0) return false;
+    unsigned level = 1;
+    while ((leaf_levels_ >> level & 1) == 0) ++level;
+    u64 const size = pagewright::below(slot_lg2(h, level));
+    return (~last_ & size) == 0 && ((first_ & size) == 0 || can_lead_to(f, (first_ | size) + delta_, grain));
   }
 
   /// Looks at every existing slot of the range: counts the tables that are missing, refuses what is in the way.
@@ -59,7 +75,7 @@ class mapper {
   /// May the work begin in the table that `entry` points to, which holds all of the range?
   template <class L>
   PAGEWRIGHT_INLINE constexpr auto may_begin_below(L level, u64 entry) const noexcept -> bool {
-    return kind_of(h, level, entry) == entry_kind::table && includes(table_rights(h, level, entry), want_.allow) &&
+    return kind_of(h, level, entry) == entry_kind::table && includes(table_rights(h, level, entry), allow_) &&
            !fits(level, first_, last_);
   }
 
@@ -129,7 +145,7 @@ class mapper {
         replaces_ = true;
       } else {
         auto const allowed = table_rights(h, level, *entry);
-        if (!includes(allowed, want_.allow)) return s.obstacle(error_reason::withheld, level, at, slot, *entry);
+        if (!includes(allowed, allow_)) return s.obstacle(error_reason::withheld, level, at, slot, *entry);
         if (auto const ok = survey(h.below(level), next, at, end, need); !ok) return ok;
       }
       if (end == last) return {};
@@ -231,12 +247,6 @@ class mapper {
     }
   }
 
-  /// Are the entries of neighbouring slots a constant apart?
-  template <class L, class Form>
-  PAGEWRIGHT_INLINE constexpr auto counts_up(L level, Form f) const noexcept -> bool {
-    return f->size_code == 0 && f->address[0].to <= slot_lg2(h, level) && f->address[1].width == 0;
-  }
-
   template <bool fresh, class L, class Form, class Ledger>
   PAGEWRIGHT_INLINE constexpr void write_run(L level, Form f, u64 bits, output_address table, u64 at, u64 end,
                                              Ledger &owed) {
@@ -253,12 +263,12 @@ class mapper {
       return std::exchange(e, e + step);
     };
     if constexpr (fresh) {
-      if (counts_up(level, f)) fill(memory, slot, h->word(), static_cast<unsigned>(bytes), count, next);
+      if (counts_up(h, level, f)) fill(memory, slot, h->word(), static_cast<unsigned>(bytes), count, next);
       else fill(memory, slot, h->word(), static_cast<unsigned>(bytes), count, entry);
       return;
     }
     if (!replaces_) {
-      if (auto in_order = next; counts_up(level, f))
+      if (auto in_order = next; counts_up(h, level, f))
         for (u64 i = 0; i < count; ++i) memory.store(slot + i * bytes, h->word(), in_order(i));
       else
         for (u64 i = 0; i < count; ++i) memory.store(slot + i * bytes, h->word(), entry(i));
@@ -272,8 +282,9 @@ class mapper {
         s.put(here, entry(i));
       } else {
         u64 const   start = at + (i << slot_lg2(h, level));
+        // The replaced tables were walked for other addresses too: a stride that meets each of them.
         stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}},
-                             static_cast<u8>(slot_lg2(h, level)), true};
+                             static_cast<u8>(slot_lg2(h, 1u)), true};
         s.replace(level, here, was, affected, [&](u64) { return entry(i); });
         owed.owe(affected);
         s.retire(h.below(level), table_of(h, was), owed);
@@ -283,8 +294,8 @@ class mapper {
 
   Site &s;
   H     h;
-  u64   first_ = 0, last_ = 0, delta_ = 0;
-  attributes want_{};
+  u64   first_ = 0, delta_ = 0, last_ = 0;  // in this order: see changer
+  rights     allow_ = rights::none;
   u8         leaf_levels_ = 0;             // the levels at which a leaf of one slot may lie, a bit each
   bool       replaces_ = false;            // somewhere an empty table makes way for a leaf
   u64        bits_[max_forms]{};           // by shape: the leaf without its address

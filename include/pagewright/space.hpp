@@ -68,7 +68,7 @@ class address_space {
   template <class Ledger>
   [[nodiscard]] constexpr auto unmap(range where, Ledger &owed, half_covered half = half_covered::split,
                                      emptied empty = emptied::release) -> status {
-    return change(where, {.erase = true}, owed, half, empty);
+    return change(where, erasing, owed, half, empty);
   }
 
   /// Gives everything mapped in `where` exactly the rights `allow`; holes are passed over, accessed and dirty marks kept.
@@ -119,18 +119,19 @@ class address_space {
   }
 
  private:
-  static constexpr u64 impossible = ~u64{0};
+  static constexpr u64           impossible = ~u64{0};
+  static constexpr editing::edit erasing{.erase = true};
 
   /// Stocks `need`, works, and gives back what turned out too many; frames reserved before and not used stay.
   template <class Work>
-  constexpr auto stocked(editing::demand const &need, range where, Work &&work) -> status {
+  constexpr auto stocked(editing::demand const &need, input_address first, Work &&work) -> status {
     if (need.none()) {
       work();
       return {};
     }
     auto const before = site_.stocked();
     if (auto ok = site_.stock(need); !ok) {
-      ok.error().at = where.first;
+      ok.error().at = first;
       return ok;
     }
     work();
@@ -151,10 +152,10 @@ class address_space {
     status result{};
     site_.at_lowest(
         where, [&](auto level, u64 entry) PAGEWRIGHT_INLINE { return job.may_begin_below(level, entry); },
-        [&](auto level, output_address table) {
+        [&, first = where.first](auto level, output_address table) {
           editing::demand need;
           result = job.survey(level, table, need);
-          if (result) result = stocked(need, where, [&] { job.write(level, table, owed); });
+          if (result) result = stocked(need, first, [&] { job.write(level, table, owed); });
         });
     return result;
   }

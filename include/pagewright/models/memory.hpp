@@ -3,8 +3,6 @@
 // entries at the worst moment, and one with holes. Each wraps another memory; none needs a heap or an operating system.
 #pragma once
 
-#include <span>
-
 #include "../memory.hpp"
 
 namespace pagewright::models {
@@ -104,7 +102,7 @@ class recorder {
     if (count_ < N) held_[count_] = w;
     ++count_;
   }
-  constexpr auto writes() const noexcept -> std::span<write const> { return {held_, count_ < N ? count_ : N}; }
+  constexpr auto writes() const noexcept -> view<write const> { return {held_, static_cast<std::size_t>(count_ < N ? count_ : N)}; }
   constexpr auto count() const noexcept -> u64 { return count_; }
   constexpr auto overflowed() const noexcept -> bool { return count_ > N; }
   constexpr void forget() noexcept { count_ = 0; }

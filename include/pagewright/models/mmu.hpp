@@ -15,14 +15,13 @@
 //   models::watched_memory       watched{memory, mmu};
 //   models::watched_frames       frames{pool, mmu};
 //   address_space                space{h, top, watched, frames, mmu}; // mmu is the translation_cache too
-//   mmu.prefetch(addresses);
+//   mmu.prefetch({addresses, count});
 //   ... operations ... space.settle(owed);
 //   mmu.verify();
 //   assert(mmu.violations() == 0);                                    // else mmu.first() says what went wrong
 #pragma once
 
 #include <expected>
-#include <span>
 
 #include "../duty.hpp"
 #include "../ledger.hpp"
@@ -91,7 +90,7 @@ class simulated_mmu {
   }
 
   /// From now on these addresses are accessed around every write. The caller keeps them.
-  constexpr void prefetch(std::span<input_address const> addresses) noexcept { prefetched_ = addresses; }
+  constexpr void prefetch(view<input_address const> addresses) noexcept { prefetched_ = addresses; }
 
   // --- as translation_cache ---
 
@@ -428,7 +427,7 @@ class simulated_mmu {
   root    root_;
   Memory *memory_;
 
-  std::span<input_address const> prefetched_{};
+  view<input_address const> prefetched_{};
   unsigned leaves_ = 0, absences_ = 0, tables_ = 0, linked_ = 0, retired_ = 0, unpublished_ = 0, pending_ = 0;
   bool     pending_all_ = false, overflow_ = false;
   u64      violations_ = 0, counts_[9]{};
