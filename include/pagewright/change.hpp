@@ -116,7 +116,8 @@ class changer {
             u64 const whole = (~last & mapped) == 0 ? last : (last & ~mapped) - 1;
             end = change_leaves(level, f, table, at, whole, owed);
           } else if (half_ == half_covered::whole) {
-            end = change_leaves(level, f, table, start, start | mapped, owed);
+            for (end = start - 1; end != (start | mapped);)
+              end = change_leaves(level, f, table, end + 1, start | mapped, owed);
             if (end > last) end = last;
           } else {
             again = true;
@@ -150,7 +151,7 @@ class changer {
   }
 
   /// Changes the leaves of shape `f` from `at` on, up to `limit` or the first slot that holds something else; returns
-  /// the last address dealt with. None of them is cut by the range.
+  /// the last address dealt with. A slot at `at` that holds something else is passed over.
   template <class L, class Form, class Ledger>
   constexpr auto change_leaves(L level, Form f, output_address table, u64 at, u64 limit, Ledger &owed) -> u64 {
     unsigned const lg2 = slot_lg2(h, level);
@@ -163,23 +164,36 @@ class changer {
 
     // The loop works on copies: a store to a table may alias any member, which would have to be loaded again each time.
     decltype(s.memory) memory = s.memory;
-    auto const each = [&](auto next) PAGEWRIGHT_INLINE {
+    u64 const model = memory.load(first, h->word()).value_or(h->absent.value), telling = telling_bits(h, level, f);
+    if (!same_shape(level, f, model)) return at + pagewright::below(lg2);
+    auto const each = [&](auto changes, auto next) PAGEWRIGHT_INLINE {
+      constexpr bool all = std::same_as<decltype(changes), std::true_type>;
       u64 seen = 0, begin = most, end = 0;
+      if constexpr (all && !Site::hardware_writes) {
+        for (; most - seen >= 4; seen += 4) {
+          u64 unlike = 0;
+          unroll<4>([&](auto i) PAGEWRIGHT_INLINE {
+            unlike |= memory.load(first + (seen + i) * stride, h->word()).value_or(h->absent.value) ^ model;
+          });
+          if ((unlike & telling) != 0) break;
+          unroll<4>([&](auto i) PAGEWRIGHT_INLINE { memory.store(first + (seen + i) * stride, h->word(), next(model)); });
+        }
+      }
       for (; seen < most; ++seen) {
         auto const slot  = first + seen * stride;
         u64        entry = memory.load(slot, h->word()).value_or(h->absent.value);
-        if (!same_shape(level, f, entry) && seen != 0) break;
-        if (next(entry) == entry) continue;
+        if (((entry ^ model) & telling) != 0 && !same_shape(level, f, entry)) break;
+        if constexpr (!all) if (!changes(entry)) continue;
         change_entry(memory, slot, entry, next);
-        if (begin == most) begin = seen;
-        end = seen;
+        if constexpr (!all) begin = begin == most ? seen : begin, end = seen;
       }
-      count = seen, from = begin, to = end;
+      count = seen, from = all ? 0 : begin, to = all ? seen - 1 : end;
     };
-    if (edit_.erase) each([absent = h->absent.value](u64) PAGEWRIGHT_INLINE { return absent; });
-    else if (breaks) each([h = h](u64 was) PAGEWRIGHT_INLINE { return Site::broken(h, was); });
-    else if (bits.keep == never) each([=](u64 was) PAGEWRIGHT_INLINE { return (was & ~bits.clear) | bits.set; });
-    else each([=](u64 was) PAGEWRIGHT_INLINE { return edited(was, bits); });
+    if (edit_.erase) each(std::true_type{}, [absent = h->absent.value](u64) PAGEWRIGHT_INLINE { return absent; });
+    else if (breaks) each(differs(bits), [h = h](u64 was) PAGEWRIGHT_INLINE { return Site::broken(h, was); });
+    else if (bits.keep != never) each(differs(bits), [=](u64 was) PAGEWRIGHT_INLINE { return edited(was, bits); });
+    else each([=](u64 was) PAGEWRIGHT_INLINE { return ((was & ~bits.clear) | bits.set) != was; },
+              [=](u64 was) PAGEWRIGHT_INLINE { return (was & ~bits.clear) | bits.set; });
     if (from == most) return at + (count << lg2) - 1;
 
     stale const affected{{{at + (from << lg2)}, {at + (to << lg2) + pagewright::below(lg2)}}, static_cast<u8>(lg2), false};
@@ -211,6 +225,9 @@ class changer {
   PAGEWRIGHT_INLINE static constexpr auto edited(u64 entry, edit::bits const &bits) noexcept -> u64 {
     u64 const now = (entry & ~bits.clear) | bits.set;
     return bits.keep(entry) ? (now & ~bits.keep.mask) | bits.keep.value : now;
+  }
+  PAGEWRIGHT_INLINE static constexpr auto differs(edit::bits const &bits) noexcept {
+    return [=](u64 was) PAGEWRIGHT_INLINE { return edited(was, bits) != was; };
   }
   /// Undoes `broken`.
   constexpr auto made(form const &f, u64 entry) const noexcept -> u64 {

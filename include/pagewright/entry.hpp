@@ -142,6 +142,21 @@ PAGEWRIGHT_INLINE constexpr auto kind_of(H h, L level, u64 entry) noexcept -> en
   return kind;
 }
 
+/// The bits that tell of a leaf of `level` that it is one and of shape `f`: another entry that agrees in them is so too.
+template <handle H, class L, class Form>
+PAGEWRIGHT_INLINE constexpr auto telling_bits(H h, L level, Form const &f) noexcept -> u64 {
+  if (f->size_code != 0) return ~u64{0};
+  u64 bits = h->absent.mask | h->levels[level].table.mask | f->zero;
+  h.any_form(level, [&](auto g) PAGEWRIGHT_INLINE {
+    bits |= g->is.mask;
+    return g.index == f.index;  // the first shape that recognises an entry wins
+  });
+  unroll<5>([&](auto i) PAGEWRIGHT_INLINE { bits |= h->reserved_leaf[i].mask; });
+  if (h->low_address_zero)
+    unroll<4>([&](auto i) PAGEWRIGHT_INLINE { bits |= f->address[i].scatter(pagewright::below(slot_lg2(h, level))); });
+  return bits;
+}
+
 // --- decoding ---------------------------------------------------------------------------------------------------
 
 /// The table an entry points to. Precondition: a table entry.

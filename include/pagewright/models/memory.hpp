@@ -135,6 +135,7 @@ class recorded_memory : holding::a_recorder<N>, public watched_memory<Inner, rec
 /// Hardware that marks entries accessed or dirty at the worst moment: after software looked at an entry and right before
 /// it writes there. `mark(at, entry)` returns the entry as hardware would mark it (itself for one it would not mark).
 ///
+/// It marks wherever it is written, tables or not: start with zeroed frames, so that free ones look absent.
 /// A plain store then overwrites marks it never saw; `lost()` counts those stores. Tables in `marked_by_hardware` mode
 /// lose none; `exclusive` mode is for tables no hardware uses and loses them here.
 template <writable_memory Inner, class Mark>
