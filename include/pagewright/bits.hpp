@@ -50,6 +50,13 @@ constexpr auto trailing_ones(u64 value) noexcept -> unsigned {
   return n + static_cast<unsigned>(value & 1);
 }
 
+/// How many bits of `value` are set.
+constexpr auto count_ones(u64 value) noexcept -> unsigned {
+  unsigned n = 0;
+  for (; value != 0; value &= value - 1) ++n;
+  return n;
+}
+
 /// `(entry & mask) == value`: how a description recognises an entry. Unless told otherwise it recognises nothing.
 struct match {
   u64 mask = 0, value = 1;

@@ -76,11 +76,28 @@ class changer {
       with_form(h, level, entry, [&](auto f) {
         u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
         if (!cuts(start, mapped) || half_ == half_covered::whole) return;
+        if (half_ == half_covered::split && mapped > pagewright::below(slot_lg2(h, level)) &&
+            !is_whole_run(level, f, table, start, entry)) {
+          result = s.obstacle(error_reason::occupied, level, start, slot, entry);
+          return;
+        }
         u64 const leads = leaf_base(h, level, f, entry).value | mapped;
         if (half_ == half_covered::refuse || !count_split(level, edge, leads, need))
           result = s.obstacle(error_reason::would_split, level, start, slot, entry);
       });
     return result;
+  }
+
+  /// Do all slots of the run that begins at `start` say that they belong to it? Those of a garbled table may not, and
+  /// rewriting the run would map what was not mapped.
+  template <class L, class Form>
+  constexpr auto is_whole_run(L level, Form f, output_address table, u64 start, u64 entry) const -> bool {
+    u64 const slots = bit(leaf_lg2(h, level, f, entry) - slot_lg2(h, level)), from = index_of(h, level, start);
+    for (u64 i = 0; i < slots; ++i) {
+      auto const one = s.memory.load(slot_address(h, level, table, from + i), h->word());
+      if (!one || !same_shape(level, f, *one)) return false;
+    }
+    return true;
   }
 
   /// Counts the tables it takes to make leaves end at `edge`, from a leaf of `level` down; those that the range's first
@@ -121,12 +138,13 @@ class changer {
             if (end > last) end = last;
           } else {
             again = true;
-            if (f->run_lg2 != 0 || f->size_code != 0) unfold(level, f, table, entry, start, owed);
+            if (f->run_lg2 != 0 || f->size_code != 0) unfold(level, f, table, entry, start, at, owed);
             else if (level != 0) split(level, f, slot, entry, start, owed);
           }
         });
-      } else if (kind == entry_kind::reserved && edit_.erase) {
-        s.put(slot, h->absent.value);  // it maps nothing and nothing caches it
+      } else if (kind == entry_kind::reserved && edit_.erase && is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0) {
+        s.put(slot, h->absent.value);  // it maps nothing
+        if (h->caches_absent) owed.owe({{{at}, {end}}, static_cast<u8>(slot_lg2(h, 0u)), true});
       }
       if (again) continue;
       if (end == last) return;
@@ -160,7 +178,8 @@ class changer {
     auto const bits    = edit_.shape[f.index];
     u64        count   = 0, from = most, to = 0;  // slots seen, and those of them that changed
 
-    bool const breaks = !edit_.erase && must_break(h, bits.clear | bits.set);
+    // The slots of a run must say the same at every moment (Arm ARM D8.7.1), so they change by breaking them all.
+    bool const breaks = !edit_.erase && (must_break(h, bits.clear | bits.set) || (h->break_before_make && f->run_lg2 != 0));
 
     // The loop works on copies: a store to a table may alias any member, which would have to be loaded again each time.
     decltype(s.memory) memory = s.memory;
@@ -248,11 +267,12 @@ class changer {
   template <class L, class Form, class Ledger>
   constexpr void split(L level, Form f, output_address slot, u64 entry, u64 start, Ledger &owed) {
     auto const below = h.below(level);
-    auto const next  = s.spare.take(s.memory, below);
+    auto const next  = s.spare.take(s.memory, h, below);
     auto const base  = leaf_base(h, level, f, entry);
     stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}}, static_cast<u8>(slot_lg2(h, 0u)), true};
     u64 const  slots = bit(h->levels[below].index_bits);
-    s.replace(level, slot, entry, affected, [&](u64 was) {
+    if (u64{1} << stride_lg2(h, below) != h->entry_bytes) s.memory.clear(next, slots << stride_lg2(h, below));
+    s.replace(level, slot, entry, affected, owed, [&](u64 was) {
       with_single_form(h, below, [&](auto small) {
         u64 const bits = reshaped(h, f, was, below, small, {0});
         fill(s.memory, slot_address(h, below, next, 0), h->word(), 1u << stride_lg2(h, below), slots,
@@ -261,12 +281,11 @@ class changer {
       s.publish(next, slots << stride_lg2(h, below));
       return encode_table(h, level, next);
     });
-    owed.owe(affected);
   }
 
   /// Rewrites a run as leaves of one slot each. Hardware may have marked any slot of it: each of them gets the marks.
   template <class L, class Form, class Ledger>
-  constexpr void unfold(L level, Form f, output_address table, u64 entry, u64 start, Ledger &owed) {
+  constexpr void unfold(L level, Form f, output_address table, u64 entry, u64 start, u64 at, Ledger &owed) {
     unsigned const lg2 = leaf_lg2(h, level, f, entry);
     u64 const  slots = bit(lg2 - slot_lg2(h, level));
     auto const base  = leaf_base(h, level, f, entry);
@@ -284,21 +303,27 @@ class changer {
     };
     with_single_form(h, level, [&](auto single) {
       auto const one = [&](u64 i) { return reshaped(h, f, whole, level, single, base + (i << slot_lg2(h, level))); };
-      bool const breaks = duty_of(h, level, entry, one(0)) == duty::break_before_make;
+      bool const breaks =
+          duty_of(h, level, entry, one((at - start) >> slot_lg2(h, level))) == duty::break_before_make;
       if (breaks) {
-        each([&](u64, output_address slot, u64 was) { change_entry(s.memory, slot, was, [&](u64 e) { return Site::broken(h, e); }); });
+        each([&](u64, output_address slot, u64 was) {
+          change_entry(s.memory, slot, was, [&](u64 e) { return Site::broken(h, e); });
+        });
         s.publish(first, bytes);
         s.drop_now(affected);
       }
       each([&](u64, output_address, u64 was) { whole = marked(f, whole, was); });
-      each([&](u64 i, output_address slot, u64 was) {
-        change_entry(s.memory, slot, was, [&](u64 now) {
-          whole = marked(f, whole, now);
-          return one(i);
+      for (u64 before = ~whole; before != whole;) {  // again if hardware made a mark on the way: at most once for each
+        before = whole;
+        each([&](u64 i, output_address slot, u64 was) {
+          change_entry(s.memory, slot, was, [&](u64 now) {
+            whole = marked(f, whole, now);
+            return one(i);
+          });
         });
-      });
+      }
       s.publish(first, bytes);
-      owed.owe(affected);
+      if (!breaks) owed.owe(affected);
     });
   }
 

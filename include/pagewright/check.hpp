@@ -16,7 +16,7 @@ enum class rule : u8 {
   kept,
   format_unnamed, entry_width, depth, level_unnamed, index_ranges, output_width, zero_is_absent, level_0, tables_above,
   leaf_form, match_impossible, field_unnamed, field_outside, fields_overlap, bit_unnamed, address_outside,
-  address_overlap, address_gap, address_shared, bits_shared, base_is_reserved, type_table, masks, run,
+  address_overlap, address_gap, address_shared, bits_shared, base_is_reserved, type_table, masks, run, no_single,
   table_entry, leaf_entry, rights_lost, memory_type_lost, flags_lost,
 };
 
@@ -47,6 +47,7 @@ constexpr auto text(rule r) noexcept -> char const * {
     case rule::base_is_reserved: return "a new entry has no bit that hardware rejects";
     case rule::type_table:       return "the table of memory types fits its index, and not all are reserved";
     case rule::masks:            return "live, software and carried bits agree with one another";
+    case rule::no_single:        return "a level with leaves has one that fills one slot";
     case rule::run:              return "the slots of one leaf lie in one table";
     case rule::table_entry:      return "a new table entry is read back with its address and withholds nothing";
     case rule::leaf_entry:       return "a new leaf is read back as a leaf of its form, at its address, with its size";
@@ -130,7 +131,7 @@ constexpr auto check_names(format const &f, u8 scope, u64 used, char const *wher
     named |= one.mask();
   }
   if (u64 const bare = used & ~named; bare != 0)
-    return {rule::bit_unnamed, static_cast<unsigned>(std::countr_zero(bare)), where};
+    return {rule::bit_unnamed, trailing_ones(~bare), where};
   return {};
 }
 
@@ -180,6 +181,10 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
         (n + 1 < f.depth && end != f.levels[n + 1].shift))
       return {rule::index_ranges, n, one.name};
     if (n == 0 && (one.table != never || one.leaves[0] == no_form)) return {rule::level_0, n, one.name};
+    bool single = one.leaves[0] == no_form;
+    for (u8 const held : one.leaves)
+      single |= held < max_forms && f.forms[held].run_lg2 == 0 && f.forms[held].size_code == 0;
+    if (!single) return {rule::no_single, n, one.name};
     if (n != 0 && one.table == never) return {rule::tables_above, n, one.name};
     if (one.table != never && ((one.table.value & ~one.table.mask) != 0 || (one.table.mask & ~all) != 0))
       return {rule::match_impossible, n, one.name};

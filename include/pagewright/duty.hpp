@@ -35,7 +35,8 @@ constexpr auto must_break(H h, u64 bits) noexcept -> bool {
 /// Absent and reserved entries are held by no translation cache unless the format says so. Marking an entry accessed,
 /// or dirty where that is a bit of its own, and changing bits hardware ignores, leaves every cached translation right.
 /// A leaf may give way directly to a table that translates alike where the format resizes live; that the table does is
-/// the caller's affair. Every other change of a valid entry may leave a stale one, also where hardware would recover by itself from a stale
+/// the caller's affair.
+/// Every other change of a valid entry may leave a stale one, also where hardware would recover by itself from a stale
 /// narrower translation at the price of a spurious fault.
 template <handle H, class L>
 constexpr auto duty_of(H h, L level, u64 was, u64 now) noexcept -> duty {
@@ -44,13 +45,16 @@ constexpr auto duty_of(H h, L level, u64 was, u64 now) noexcept -> duty {
   auto const valid    = [](entry_kind k) { return k == entry_kind::leaf || k == entry_kind::table; };
 
   if (was == now) return duty::none;
-  if (!valid(old_kind)) return !valid(new_kind) ? duty::none : h->caches_absent ? duty::invalidate : duty::publish;
+  if (!valid(old_kind)) return !valid(new_kind)                                  ? duty::none
+                                : h->caches_absent || h->levels[level].loaded ? duty::invalidate
+                                                                              : duty::publish;
   if (!valid(new_kind)) return duty::invalidate;
 
   u64 const changed = was ^ now;
   if (old_kind == entry_kind::leaf && new_kind == entry_kind::table)
     return h->break_before_make && !h->resizes_live ? duty::break_before_make : duty::invalidate;
-  if (old_kind != new_kind || must_break(h, changed)) return h->break_before_make ? duty::break_before_make : duty::invalidate;
+  if (old_kind != new_kind || must_break(h, changed))
+    return h->break_before_make ? duty::break_before_make : duty::invalidate;
   if (old_kind == entry_kind::table) return duty::invalidate;
 
   u64 ignored = h->software, marks = 0;

@@ -89,37 +89,36 @@ struct demand {
   }
 };
 
-/// Handles that are cheap to copy are held by value: the offset of a direct map then stays in a register.
+/// Memory that says it is only a handle is held by value: the offset of a direct map then stays in a register.
 template <class M>
-using held = std::conditional_t<std::is_trivially_copyable_v<std::remove_cvref_t<M>> && sizeof(std::remove_cvref_t<M>) <= 8,
-                                std::remove_cvref_t<M>, std::remove_reference_t<M> &>;
+using held = std::conditional_t<requires { requires std::remove_cvref_t<M>::cheap_to_copy; }, std::remove_cvref_t<M>,
+                                std::remove_reference_t<M> &>;
 
 /// Table frames taken but not linked yet, a list per level threaded through the frames themselves.
 class spares {
  public:
   constexpr auto count(unsigned level) const noexcept -> u64 { return count_[level]; }
 
-  template <class Memory>
-  constexpr void put(Memory &memory, unsigned level, output_address frame) {
-    memory.store(frame, link, head_[level].value);
+  // The link is written as a table entry would be: any frame a table entry can lead to fits, in the format's own word.
+  template <class Memory, handle H>
+  constexpr void put(Memory &memory, H h, unsigned level, output_address frame) {
+    memory.store(frame, h->word(), scatter(h->table_address, head_[level].value));
     head_[level] = frame;
     ++count_[level];
   }
-  template <class Memory>
-  constexpr auto take(Memory &memory, unsigned level) -> output_address {
+  template <class Memory, handle H>
+  constexpr auto take(Memory &memory, H h, unsigned level) -> output_address {
+    ledgers::insist(count_[level] != 0);
     auto const frame = head_[level];
-    head_[level].value = memory.load(frame, link).value_or(0);
+    head_[level].value = gather(h->table_address, memory.load(frame, h->word()).value_or(0));
     --count_[level];
     return frame;
   }
 
  private:
-  static constexpr word link{8, byte_order::little};
-
   output_address head_[max_depth]{};
   u64            count_[max_depth]{};
 };
-
 
 /// The tables of one address space and everything needed to change them.
 template <handle H, class M, frame_source F, translation_cache C, class Sharing>
@@ -190,13 +189,13 @@ struct site {
     for (unsigned level = 0; level < max_depth; ++level) {
       while (spare.count(level) < need.tables[level]) {
         auto const frame = frames->allocate(table_lg2(h, level));
-        bool const linkable = frame && (frame->value & ~reachable(h->table_address)) == 0;
+        bool const linkable = frame && (frame->value & ~(reachable(h->table_address) & pagewright::below(h->output_bits))) == 0;
         if (!linkable) {
           if (frame) frames->release(*frame, table_lg2(h, level));
           trim(before);
           return std::unexpected{error{error_reason::no_frames, {}, static_cast<u8>(level)}};
         }
-        spare.put(memory, level, *frame);
+        spare.put(memory, h, level, *frame);
       }
     }
     return {};
@@ -209,7 +208,7 @@ struct site {
   /// Gives back the spare tables beyond `keep`.
   constexpr void trim(demand const &keep) {
     for (unsigned level = 0; level < max_depth; ++level)
-      while (spare.count(level) > keep.tables[level]) frames->release(spare.take(memory, level), table_lg2(h, level));
+      while (spare.count(level) > keep.tables[level]) frames->release(spare.take(memory, h, level), table_lg2(h, level));
   }
 
   // --- changes of one live entry ---
@@ -240,10 +239,10 @@ struct site {
     cache->sync();
   }
 
-  /// Replaces a valid entry by `remake(was)`, by break-before-make where that is owed, and returns what it was with the
-  /// marks hardware made meanwhile. `remake` may be called more than once.
-  template <class L, class Remake>
-  constexpr auto replace(L level, output_address slot, u64 was, stale const &affected, Remake &&remake) -> u64 {
+  /// Replaces a valid entry by `remake(was)`, `was` with the marks hardware made meanwhile: by break-before-make where that
+  /// is the duty, otherwise at once with `affected` owed. `remake` may be called more than once.
+  template <class L, class Ledger, class Remake>
+  constexpr void replace(L level, output_address slot, u64 was, stale const &affected, Ledger &owed, Remake &&remake) {
     u64 now = remake(was);
     if (duty_of(h, level, was, now) == duty::break_before_make) {
       was = swap(slot, was, h->absent.value);
@@ -251,13 +250,15 @@ struct site {
       drop_now(affected);
       now = remake(was);
       memory.store(slot, h->word(), now);
-    } else if constexpr (hardware_writes) {
-      while (!memory.compare_exchange(slot, h->word(), was, now)) now = remake(was);
     } else {
-      memory.store(slot, h->word(), now);
+      if constexpr (hardware_writes) {
+        while (!memory.compare_exchange(slot, h->word(), was, now)) now = remake(was);
+      } else {
+        memory.store(slot, h->word(), now);
+      }
+      owed.owe(affected);
     }
     publish(slot, h->entry_bytes);
-    return was;
   }
 
   /// Hands a table that is linked no more to `owed`, paying what it holds first if it is full.

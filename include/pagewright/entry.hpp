@@ -123,18 +123,28 @@ template <handle H, class L, class Form>
 PAGEWRIGHT_INLINE constexpr auto leaf_is_reserved(H h, L level, Form const &f, u64 entry) noexcept -> bool {
   bool bad = (entry & f->zero) != 0;
   unroll<5>([&](auto i) PAGEWRIGHT_INLINE { bad |= h->reserved_leaf[i](entry); });
-  if (f->size_code != 0) bad |= leaf_lg2(h, level, f, entry) > reach_lg2(h, level);  // no leaf outgrows its table
+  if (f->size_code != 0)  // a leaf fills at least its slot and at most its table
+    bad |= leaf_lg2(h, level, f, entry) < slot_lg2(h, level) || leaf_lg2(h, level, f, entry) > reach_lg2(h, level);
   if (h->low_address_zero)
     bad |= (gather(f->address, entry & ~occupied(f->type)) & pagewright::below(slot_lg2(h, level))) != 0;
   return bad;
 }
 
-/// What `entry` is at `level`.
+/// The table an entry points to. Precondition: a table entry.
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto table_of(H h, u64 entry) noexcept -> output_address {
+  return {gather(h->table_address, entry)};
+}
+
+/// What `entry` is at `level`. A table entry that leads beyond the machine's output addresses counts as reserved: nothing
+/// may be loaded from there.
 template <handle H, class L>
 PAGEWRIGHT_INLINE constexpr auto kind_of(H h, L level, u64 entry) noexcept -> entry_kind {
   if (h->absent(entry)) return entry_kind::absent;
   if (h->levels[level].table(entry))
-    return (entry & h->levels[level].table_zero) != 0 ? entry_kind::reserved : entry_kind::table;
+    return (entry & h->levels[level].table_zero) != 0 || table_of(h, entry).value > pagewright::below(h->output_bits)
+               ? entry_kind::reserved
+               : entry_kind::table;
   auto kind = entry_kind::reserved;
   with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
     if (!leaf_is_reserved(h, level, f, entry)) kind = entry_kind::leaf;
@@ -158,12 +168,6 @@ PAGEWRIGHT_INLINE constexpr auto telling_bits(H h, L level, Form const &f) noexc
 }
 
 // --- decoding ---------------------------------------------------------------------------------------------------
-
-/// The table an entry points to. Precondition: a table entry.
-template <handle H>
-PAGEWRIGHT_INLINE constexpr auto table_of(H h, u64 entry) noexcept -> output_address {
-  return {gather(h->table_address, entry)};
-}
 
 /// Where the leaf's memory begins, aligned to the leaf's size.
 template <handle H, class L, class Form>
@@ -256,7 +260,7 @@ constexpr auto least_rights(H h, rights wanted) noexcept -> std::optional<rights
   std::optional<rights> least;
   for (unsigned n = 0; n <= unsigned(rights::all); ++n) {
     auto const may = static_cast<rights>(n);
-    if (!includes(may, wanted) || (least && std::popcount(n) >= std::popcount(unsigned(*least)))) continue;
+    if (!includes(may, wanted) || (least && count_ones(n) >= count_ones(unsigned(*least)))) continue;
     if (encode_rights(h, f, may)) least = may;
   }
   return least;

@@ -85,6 +85,7 @@ struct level {
   u8    slot_lg2 = 0;              // distance of slots, 0: entry_bytes (NVIDIA dual entries lie 16 bytes apart)
   u8    slot_offset = 0;           // where in its slot the entry lies
   bool  narrows = true;            // format::table_grants apply to this level's table entries (not to a PAE PDPTE)
+  bool  loaded = false;            // hardware holds the slots in registers from the load of the root on (PAE PDPTEs)
 };
 
 /// Which entries a field name applies to: table entries, or leaves of form n.

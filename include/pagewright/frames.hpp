@@ -41,7 +41,8 @@ class bump_frames {
   u64 next_, left_;
 };
 
-/// `N` frames of 2^Lg2 bytes each from `base`, given out and taken back in any order. Requests for another size fail.
+/// `N` frames of 2^Lg2 bytes each from `base`, given out and taken back in any order. Larger requests fail;
+/// smaller ones get a whole frame. Precondition: `base` is aligned to 2^Lg2.
 /// Complexity: allocation looks at N/64 words, release at one.
 template <unsigned N, unsigned Lg2 = 12>
 class frame_pool {

@@ -104,9 +104,13 @@ struct dynamic {
 };
 
 template <class H>
-concept handle = std::copyable<H> && requires(H h) {
+concept handle = std::copyable<H> && requires(H h, bool (*level)(unsigned), bool (*shape)(form const &)) {
   { *h } -> std::same_as<format const &>;
+  { h.operator->() } -> std::same_as<format const *>;
   { h.top() } -> std::convertible_to<unsigned>;
+  { h.below(h.top()) } -> std::convertible_to<unsigned>;
+  { h.any_form(h.top(), shape) } -> std::same_as<bool>;
+  h.descend(level);
   { H::is_fixed } -> std::convertible_to<bool>;
 };
 

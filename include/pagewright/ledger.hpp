@@ -23,8 +23,10 @@ struct stale {
 
 /// The translation caches of whatever uses the tables.
 ///   publish(slot, bytes)  make stores to [slot, slot + bytes) visible to the walker
-///   invalidate(stale)     drop what is cached for these input addresses, on every CPU that may hold it
-///   invalidate_all()      drop everything cached for this root
+///   invalidate(stale)     drop what is cached for these input addresses, global entries included, on every CPU that may
+///                         hold it. `tables` on PAE: CR3 must be loaded again, for it holds the PDPTEs
+///   invalidate_all()      drop everything cached for this root, global entries included: reloading CR3 or INVPCID type 1
+///                         is not enough where leaves are global
 ///   sync()                wait until all that is complete
 template <class C>
 concept translation_cache = requires(C &c, output_address a, u64 n, stale const &s) {
@@ -84,9 +86,12 @@ template <class Ledger>
 class paid_tables;
 
 /// Collects what is owed; pay with `pay` or `address_space::settle`. Fixed storage: when the extents overflow, all of the
-/// address space counts as stale; when the tables overflow, the address space pays in between.
+/// address space counts as stale; when the tables overflow, the address space pays in between. A ledger serves one space
+/// at a time: what it holds is paid to the caches and frames of the space that settles it.
 template <unsigned Extents = 8, unsigned Tables = 32>
 class [[nodiscard]] basic_ledger {
+  static_assert(Extents > 0 && Tables > 0);
+
  public:
   constexpr basic_ledger() noexcept {}
   constexpr basic_ledger(basic_ledger &&other) noexcept { take(other); }
@@ -108,6 +113,14 @@ class [[nodiscard]] basic_ledger {
   /// The tables cut off, each standing for all below it.
   constexpr auto tables() const noexcept -> view<retired_table const> { return {tables_, table_count_}; }
   constexpr auto is_full() const noexcept -> bool { return table_count_ == Tables; }
+
+  /// May cached translations of `where` be stale?
+  constexpr auto may_hold(range const &where) const noexcept -> bool {
+    if (all_stale_) return true;
+    for (auto const &s : extents())
+      if (s.input.first <= where.last && where.first <= s.input.last) return true;
+    return false;
+  }
 
   /// Records stale input addresses. Extents that touch and say the same become one.
   PAGEWRIGHT_INLINE constexpr void owe(stale const &s) noexcept {

@@ -83,7 +83,7 @@ class mapper {
   template <class L, class Ledger>
   constexpr void write(L level, output_address table, Ledger &owed) {
     write<false>(level, table, first_, last_, owed);
-    if (h->caches_absent) owed.owe({{{first_}, {last_}}, static_cast<u8>(slot_lg2(h, 0u)), true});
+    if (h->caches_absent) owed.owe({{{first_}, {last_}}, static_cast<u8>(slot_lg2(h, 0u)), linked_ || replaces_});
   }
 
  private:
@@ -188,8 +188,12 @@ class mapper {
     u64 const from = index_of(h, level, first), to = index_of(h, level, last);
     if constexpr (fresh) {
       u64 const stride = u64{1} << stride_lg2(h, level);
-      s.memory.clear(table, from * stride);
-      s.memory.clear(table + (to + 1) * stride, (slots - 1 - to) * stride);
+      if (stride != h->entry_bytes) {
+        s.memory.clear(table, slots * stride);  // what else lies in the slots too
+      } else {
+        s.memory.clear(table, from * stride);
+        s.memory.clear(table + (to + 1) * stride, (slots - 1 - to) * stride);
+      }
     }
     for (u64 at = first;;) {
       u64 end = (at | size) < last ? (at | size) : last;
@@ -213,10 +217,12 @@ class mapper {
       u64 const entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
       if (!h->absent(entry)) return write<false>(below, table_of(h, entry), at, end, owed);
     }
-    auto const next = s.spare.take(s.memory, below);
+    auto const next = s.spare.take(s.memory, h, below);
     write<true>(below, next, at, end, owed);
     if constexpr (fresh) s.memory.store(slot, h->word(), encode_table(h, level, next));
     else s.put(slot, encode_table(h, level, next));
+    linked_ = true;
+    if (h->levels[level].loaded) owed.owe({{{at}, {end}}, static_cast<u8>(slot_lg2(h, 0u)), true});
   }
 
   /// Leaves into the neighbouring slots that cover `at`..`end`, each as large as alignment and length allow.
@@ -285,8 +291,7 @@ class mapper {
         // The replaced tables were walked for other addresses too: a stride that meets each of them.
         stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}},
                              static_cast<u8>(slot_lg2(h, 1u)), true};
-        s.replace(level, here, was, affected, [&](u64) { return entry(i); });
-        owed.owe(affected);
+        s.replace(level, here, was, affected, owed, [&](u64) { return entry(i); });
         s.retire(h.below(level), table_of(h, was), owed);
       }
     }
@@ -298,6 +303,7 @@ class mapper {
   rights     allow_ = rights::none;
   u8         leaf_levels_ = 0;             // the levels at which a leaf of one slot may lie, a bit each
   bool       replaces_ = false;            // somewhere an empty table makes way for a leaf
+  bool       linked_   = false;            // a new table was linked
   u64        bits_[max_forms]{};           // by shape: the leaf without its address
   u8         usable_[max_depth]{};         // by level: the shapes that may be written there, a bit each
 };

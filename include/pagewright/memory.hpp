@@ -22,7 +22,9 @@ concept readable_memory = requires(M &m, output_address a, word w) {
 ///   store             one whole entry that hardware may be walking: single-copy atomic, ordered after earlier stores
 ///   exchange          store, and return what was there, in one step
 ///   compare_exchange  store `desired` if `expected` is there; otherwise set `expected` to what is, return false
-///   fill, clear       memory nobody else can see yet: no order, no atomicity, so that it may be vectorised
+///   clear             zero memory nobody else can see yet: no order, no atomicity
+///   fill              optional: neighbouring slots of such memory at once, so that it may be vectorised
+/// A model that is only a handle to memory may say `static constexpr bool cheap_to_copy = true`; it is then held by value.
 template <class M>
 concept writable_memory = readable_memory<M> && requires(M &m, output_address a, word w, u64 v, u64 &e, unsigned n) {
   { m.store(a, w, v) } -> std::same_as<void>;
@@ -50,7 +52,7 @@ constexpr auto is_native(byte_order order) noexcept -> bool {
 /// `offset + address`. Precondition: every address used is mapped there; nothing is checked.
 class direct_map {
  public:
-  static constexpr bool always_readable = true;
+  static constexpr bool always_readable = true, cheap_to_copy = true;
 
   /// Physical address 0 appears at `base`.
   explicit direct_map(void *base) noexcept : offset_{reinterpret_cast<std::uintptr_t>(base)} {}

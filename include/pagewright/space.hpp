@@ -12,9 +12,11 @@
 namespace pagewright {
 
 /// An address space of format `H` whose tables are in memory `M`, made of frames from `F`, cached by `C`.
-/// It owns no root: the caller supplies a root table and decides when to load it. Not safe for concurrent use: see
-/// `exclusive` and `marked_by_hardware` for what else may happen to the tables meanwhile.
-template <handle H, class M, frame_source F, translation_cache C, class Sharing = exclusive>
+/// It owns no root: the caller supplies a root table and decides when to load it. One writer at a time; what else may
+/// happen to the tables meanwhile is `Sharing`. Unless told otherwise, tables with a translation cache are live, and
+/// hardware marks them accessed and dirty.
+template <handle H, class M, frame_source F, translation_cache C,
+          class Sharing = std::conditional_t<std::same_as<C, not_in_use>, exclusive, marked_by_hardware>>
 class address_space {
   static_assert(writable_memory<std::remove_cvref_t<M>>);
   using site   = editing::site<H, M, F, C, Sharing>;
@@ -31,7 +33,8 @@ class address_space {
   constexpr auto format() const noexcept -> pagewright::format const & { return *site_.h; }
   constexpr auto top() const noexcept -> root { return site_.root; }
 
-  /// Where `at` leads now. Complexity: a load per level.
+  /// Where `at` leads now. Of a run the marks of the one slot that `at` selects are told; sweep tells those of all.
+  /// Complexity: a load per level.
   constexpr auto query(input_address at) -> std::expected<translation, fault> {
     return walk(site_.h, site_.root, at, site_.memory);
   }
@@ -39,6 +42,7 @@ class address_space {
   /// Maps `where` to the equally long output range from `to`, with the largest leaves that `limits`, the alignment of
   /// both sides and the format allow. Nothing in the range may be mapped yet. What must be invalidated is added to
   /// `owed`: nothing but replaced empty tables, unless the format's TLB may hold absent entries.
+  /// Precondition where the format needs break-before-make: what unmapping the range owes is in `owed`, or paid.
   /// Errors: any error_reason but would_split; the address space is then as it was.
   /// Complexity: linear in the leaves written and the existing tables touched.
   template <class Ledger>
@@ -46,6 +50,8 @@ class address_space {
                                    leaf_limits limits = {}) -> status {
     editing::mapper<site> job{site_};
     if (auto const ok = job.prepare(where, to, want, limits); !ok) return ok;
+    // What was unmapped here may still be cached: paying is the middle of the break-before-make this mapping completes.
+    if (site_.h->break_before_make && owed.may_hold(where)) settle(owed);
     return run(job, where, owed);
   }
 
@@ -62,7 +68,9 @@ class address_space {
   }
 
   /// Removes what is mapped in `where`; holes are passed over. Tables left empty go to `owed`; a subtree that is
-  /// covered whole is cut off by clearing one slot. An entry hardware rejects maps nothing and is cleared.
+  /// covered whole is cut off by clearing one slot. An entry hardware rejects maps nothing and is cleared if covered.
+  /// Precondition for emptied::release: every table below the range is linked once and came from the frame source; keep
+  /// them where tables are shared between roots or map themselves.
   /// Errors: misaligned, outside_input, would_split, no_frames (for splitting), unreadable.
   /// Complexity: linear in the slots of tables that are covered in part.
   template <class Ledger>
@@ -96,7 +104,8 @@ class address_space {
     });
   }
 
-  /// Takes enough frames that any one operation on `where` that follows cannot fail for want of them.
+  /// Takes enough frames that any one operation on `where` that follows cannot fail for want of them. Not a sum: reserving
+  /// for two ranges makes sure of either, not of both one after the other.
   /// Errors: misaligned, outside_input, no_frames; none is taken then. Complexity: linear in the frames taken.
   [[nodiscard]] constexpr auto reserve(range where) -> status {
     if (auto const ok = site_.check(where); !ok) return ok;

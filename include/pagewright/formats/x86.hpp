@@ -116,6 +116,7 @@ constexpr auto paging_pae(options const &o = {}) noexcept -> format {
   f.levels[2] = {"PDPT", 30, 2, all_set(p), p,
                  ones(1, 2) | ones(o.marked_pdptes ? 6 : 5, o.marked_pdptes ? 3 : 4) | ones(m, 64u - m)};
   f.levels[2].narrows = false;
+  f.levels[2].loaded  = true;  // SDM 4.4.1: a change is seen once CR3 is loaded again
   f.levels[3] = {};
   f.forms[0].zero = hi;
   f.forms[1].zero = hi | ones(13, 8);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// x86-64, 4 levels: every row.
+#include <pagewright/formats/x86.hpp>
+
+#include "rows.hpp"
+
+namespace bench {
+namespace {
+
+using format = by_hand::x86_64;
+
+template <class S>
+void all_rows(suite &s, std::string const &name, std::shared_ptr<S> const &subject, bool is_limit = false) {
+  common_rows(s, "", name, subject, is_limit);
+
+  map_row(s, "map/4k/64GiB", name, subject, va_4k, pa_4k, 64 * GiB, 1, 0);
+  map_row(s, "map/2m/64GiB", name, subject, va_4k, pa_2m, 64 * GiB, 4, 1);
+  map_row(s, "map/1g/512GiB", name, subject, va_1g, pa_1g, 512 * GiB, 64, 2);
+  sparse_row(s, "map/sparse", name, subject, s.full_size ? 1'000'000 : 100'000, 47);
+  pair_row(s, "pair/1", name, subject, 1);
+  pair_row(s, "pair/16", name, subject, 16);
+  pair_row(s, "pair/512", name, subject, 512);
+  translate_row<false>(s, "translate/64GiB/throughput", name, subject, 64 * GiB, 1 << 20);
+  translate_row<true>(s, "translate/64GiB/latency", name, subject, 64 * GiB, 1 << 18);
+  sweep_row(s, "sweep/64GiB", name, subject, 64 * GiB, !is_limit);
+}
+
+}  // namespace
+
+void add_x86_64(suite &s) {
+  all_rows(s, "pagewright", std::make_shared<by_pagewright<pw::fixed<pw::x86::x86_64_4level>, format>>(s.memory, pw::fixed<pw::x86::x86_64_4level>{}));
+  all_rows(s, "by_hand", std::make_shared<hand_written<format>>(s.memory));
+  all_rows(s, "limit", std::make_shared<limit<format>>(s.memory), true);
+}
+
+}  // namespace bench

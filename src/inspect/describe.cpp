@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "describe.hpp"
+
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace pagewright::inspect {
+namespace {
+
+[[nodiscard]] auto fields_on(format const &f, u8 scope) -> std::vector<named_field> {
+  std::vector<named_field> found;
+  auto const count = field_count(f);
+  for (unsigned i = 0; i < count; ++i) {
+    auto const &one = f.fields[i];
+    if ((one.on & scope) == 0) continue;
+    auto const name   = std::string_view{one.name};
+    unsigned   owners = 0;
+    for (unsigned j = 0; j < count; ++j) owners += (f.fields[j].on & scope) != 0 && name == f.fields[j].name;
+    auto const top = one.lo + one.width - 1;
+    found.push_back({owners == 1       ? std::string{name}
+                     : one.width == 1 ? fmt::format("{}[{}]", name, one.lo)
+                                      : fmt::format("{}[{}:{}]", name, top, one.lo),
+                     one.lo, one.width, name == "address"});
+  }
+  return found;
+}
+
+}  // namespace
+
+field_table::field_table(format const &f) : of_tables_{fields_on(f, on_tables)} {
+  for (unsigned n = 0; n < max_forms; ++n) of_forms_[n] = fields_on(f, on_form(n));
+}
+
+auto field_table::of(format const &f, unsigned level, u64 entry) const noexcept -> std::vector<named_field> const & {
+  if (f.absent(entry)) return none_;
+  if (f.levels[level].table(entry)) return of_tables_;
+  auto const *fields = &none_;
+  with_form(dynamic{&f}, level, entry, [&](form const &shape) { fields = &of_forms_[&shape - f.forms]; });
+  return *fields;
+}
+
+}  // namespace pagewright::inspect

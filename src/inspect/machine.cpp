@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "machine.hpp"
+
+#include "families.hpp"
+
+namespace pagewright::inspect {
+namespace {
+
+enum class family : u8 { x86, aarch64, riscv32, riscv64 };
+
+struct named_architecture {
+  std::string_view name;
+  architecture     arch;
+};
+constexpr named_architecture known[]{
+  {"x86",     architecture::x86},     {"i386",        architecture::x86},
+  {"x86-pae", architecture::x86_pae},
+  {"x86-64",  architecture::x86_64},  {"x86_64",      architecture::x86_64},      {"amd64", architecture::x86_64},
+  {"x86-64-la57", architecture::x86_64_la57},         {"x86_64-la57", architecture::x86_64_la57},
+  {"aarch64", architecture::aarch64}, {"arm64",       architecture::aarch64},
+  {"riscv32", architecture::riscv32}, {"riscv64",     architecture::riscv64}};
+
+[[nodiscard]] auto family_of(architecture a) noexcept -> family {
+  switch (a) {
+    case architecture::x86:
+    case architecture::x86_pae:
+    case architecture::x86_64:
+    case architecture::x86_64_la57: return family::x86;
+    case architecture::aarch64:     return family::aarch64;
+    case architecture::riscv32:     return family::riscv32;
+    case architecture::riscv64:     return family::riscv64;
+  }
+  return family::x86;
+}
+
+/// The family that the registers given by hand belong to.
+[[nodiscard]] auto family_of(register_options const &r) -> std::expected<std::optional<family>, problem> {
+  bool const x86 = r.cr0 || r.cr3 || r.cr4 || r.efer || r.pat, arm = r.ttbr0 || r.ttbr1 || r.tcr || r.mair,
+             riscv = r.satp || r.menvcfg;
+  if (x86 + arm + riscv > 1)
+    return refuse(blame::request, "registers of different processors are given together; name those of one: --cr0 --cr3 "
+                  "--cr4 --efer --pat, or --ttbr0 --ttbr1 --tcr --mair, or --satp --menvcfg");
+  if (x86) return family::x86;
+  if (arm) return family::aarch64;
+  if (riscv) return family::riscv64;
+  return std::nullopt;
+}
+
+[[nodiscard]] auto family_of(image::elf_identity const &elf) -> std::expected<family, problem> {
+  switch (elf.machine) {
+    case image::elf_machine::i386:
+    case image::elf_machine::x86_64:  return family::x86;
+    case image::elf_machine::aarch64: return family::aarch64;
+    case image::elf_machine::riscv:   return elf.class_bits == 32 ? family::riscv32 : family::riscv64;
+    default:
+      return refuse(blame::input, "the dump is of a {} machine (e_machine {}), whose tables are not known here; --arch "
+                    "with one of {} overrides that", image::machine_name(elf.machine), elf.machine, architecture_names);
+  }
+}
+
+[[nodiscard]] auto choose(request const &asked, captured const &dump) -> std::expected<family, problem> {
+  auto const by_registers = family_of(asked.given);
+  if (!by_registers) return std::unexpected{by_registers.error()};
+  if (asked.arch) {
+    auto const named = family_of(*asked.arch);
+    bool const both  = *by_registers == family::riscv64 && named == family::riscv32;
+    if (*by_registers && **by_registers != named && !both)
+      return refuse(blame::request, "--arch and the registers that are given belong to different processors");
+    return named;
+  }
+  auto const by_elf = dump.elf ? std::optional{family_of(*dump.elf)} : std::nullopt;
+  if (*by_registers == family::riscv64 && by_elf && *by_elf && **by_elf == family::riscv32) return family::riscv32;
+  if (*by_registers) return **by_registers;
+  if (by_elf) return *by_elf;
+  return refuse(blame::request, "the image does not say which machine it is from: name its registers (--cr3; --ttbr0, "
+                "--ttbr1 and --tcr; --satp), or --arch and --root");
+}
+
+}  // namespace
+
+auto architecture_named(std::string_view name) noexcept -> std::optional<architecture> {
+  for (auto const &k : known)
+    if (k.name == name) return k.arch;
+  return std::nullopt;
+}
+
+auto machine::view_of(u64 at) const noexcept -> view const * {
+  for (auto const &v : views)
+    if (!halves || (v.description.upper == extent::ones) == ((at >> 55 & 1) != 0)) return &v;
+  return nullptr;
+}
+
+auto find_machine(request const &asked, captured const &dump) -> std::expected<machine, problem> {
+  auto const chosen = choose(asked, dump);
+  if (!chosen) return std::unexpected{chosen.error()};
+
+  auto const n = asked.cpu.value_or(0);
+  if (asked.cpu && n >= dump.cpus.size()) {
+    if (dump.cpus.empty())
+      return refuse(blame::request, "--cpu {}: the image holds no vCPU state; name the registers instead", n);
+    return refuse(blame::request, "--cpu {}: the dump has {} vCPUs, 0 to {}", n, dump.cpus.size(), dump.cpus.size() - 1);
+  }
+  auto const *const cpu = n < dump.cpus.size() ? &dump.cpus[n] : nullptr;
+
+  auto const found = [&]() -> std::expected<machine, problem> {
+    switch (*chosen) {
+      case family::x86:     return x86_machine(asked, dump, cpu);
+      case family::aarch64: return arm64_machine(asked);
+      case family::riscv32: return riscv_machine(asked, false);
+      case family::riscv64: break;
+    }
+    return riscv_machine(asked, true);
+  }();
+  if (!found) return found;
+
+  auto m = *found;
+  for (auto const &r : m.registers)
+    if (r.origin == "dump") m.cpu = n;
+  if (dump.elf && !asked.arch)
+    m.evidence.insert(m.evidence.begin(), fmt::format("the ELF header says {} (e_machine {}, {}-bit file)",
+                                                      image::machine_name(dump.elf->machine), dump.elf->machine,
+                                                      dump.elf->class_bits));
+  return m;
+}
+
+}  // namespace pagewright::inspect

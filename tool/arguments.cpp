@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+#include "arguments.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string_view>
+
+#include <inspect/number.hpp>
+
+namespace pagewright::tool {
+namespace {
+
+using inspect::blame;
+using inspect::problem;
+
+[[noreturn]] void reject(std::string const &option, std::string const &message) {
+  throw CLI::ValidationError{option, message};
+}
+
+template <class Value>
+void add_choice(CLI::App &command, std::string const &name, std::string const &help,
+                std::map<std::string, Value> const &choices, std::function<void(Value)> const &chosen) {
+  std::string all;
+  for (auto const &[word, value] : choices) all += (all.empty() ? "" : "|") + word;
+  command.add_option_function<std::string>(name, [=](std::string const &text) {
+    auto const found = choices.find(text);
+    if (found == choices.end()) reject(name, fmt::format("'{}' is none of {}", text, all));
+    chosen(found->second);
+  }, help)->type_name(all);
+}
+
+}  // namespace
+
+auto add_hex(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into) -> CLI::Option * {
+  return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
+    into = inspect::parse_hex(text);
+    if (!into) reject(name, fmt::format("'{}' is not a hexadecimal number of at most 64 bits", text));
+  }, help)->type_name("HEX");
+}
+
+auto add_size(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into) -> CLI::Option * {
+  return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
+    into = inspect::parse_size(text);
+    if (!into) reject(name, fmt::format("'{}' is not a size: write 4096, 0x1000, 4K, 2M or 1G", text));
+  }, help)->type_name("SIZE");
+}
+
+void add_source_options(CLI::App &command, arguments &into) {
+  auto       &g      = into.asked.given;
+  auto *const source = &command;
+  source->add_option("-f,--file", into.files,
+                     "Memory image: raw (FILE@HEXBASE says where it begins; several make one image), ELF core, LiME; "
+                     "as it is or compressed with zstd or gzip")
+      ->allow_extra_args(false)->type_name("FILE[@HEXBASE]")->group("Image");
+  add_choice<std::optional<image::container>>(*source, "--format", "What the file is, where its first bytes do not tell",
+    {{"auto", std::nullopt}, {"raw", image::container::raw}, {"elf", image::container::elf}, {"lime", image::container::lime}},
+    [&into](auto chosen) { into.container = chosen; });
+  source->get_option("--format")->group("Image");
+
+  auto const machine = [&](CLI::Option *o) { o->group("Machine (overrides what the image tells)"); };
+  source->add_option_function<std::string>("--arch", [&into](std::string const &name) {
+    into.asked.arch = inspect::architecture_named(name);
+    if (!into.asked.arch) reject("--arch", fmt::format("'{}' is none of {}", name, inspect::architecture_names));
+  }, fmt::format("{}", inspect::architecture_names))->type_name("ARCH");
+  machine(source->get_option("--arch"));
+  source->add_option_function<unsigned>("--cpu", [&into](unsigned n) { into.asked.cpu = n; }, "The vCPU whose registers decide; 0 by default")
+      ->type_name("N");
+  machine(source->get_option("--cpu"));
+  machine(add_hex(*source, "--cr0", "x86: CR0", g.cr0));
+  machine(add_hex(*source, "--cr3", "x86: CR3", g.cr3));
+  machine(add_hex(*source, "--cr4", "x86: CR4", g.cr4));
+  machine(add_hex(*source, "--efer", "x86: EFER", g.efer));
+  machine(add_hex(*source, "--pat", "x86: IA32_PAT, for memory types", g.pat));
+  source->add_option_function<unsigned>("--phys-bits", [&into](unsigned n) { into.asked.physical_bits = n; },
+                                        "x86: physical address bits, 32 to 52; 52 by default")->type_name("N");
+  machine(source->get_option("--phys-bits"));
+  machine(add_hex(*source, "--ttbr0", "AArch64: TTBR0_EL1, the lower half", g.ttbr0));
+  machine(add_hex(*source, "--ttbr1", "AArch64: TTBR1_EL1, the upper half", g.ttbr1));
+  machine(add_hex(*source, "--tcr", "AArch64: TCR_EL1; by default 4K granules and 48-bit halves", g.tcr));
+  machine(add_hex(*source, "--mair", "AArch64: MAIR_EL1, for memory types", g.mair));
+  machine(add_hex(*source, "--satp", "RISC-V: satp", g.satp));
+  machine(add_hex(*source, "--menvcfg", "RISC-V: menvcfg, for PBMTE and ADUE", g.menvcfg));
+  machine(add_hex(*source, "--root", "Physical address of the top table, instead of CR3, TTBR or satp; needs --arch where the image does not tell", g.root));
+  source->add_option("--mode", into.asked.mode, "With --root, RISC-V: sv32, sv39, sv48, sv57; AArch64: lower (default) or upper")
+      ->type_name("MODE");
+  machine(source->get_option("--mode"));
+}
+
+void add_output_options(CLI::App &command, arguments &into, bool csv) {
+  using inspect::layout;
+  std::map<std::string, layout> layouts{{"table", layout::table}, {"json", layout::json}, {"ndjson", layout::ndjson}};
+  if (csv) layouts.emplace("csv", layout::csv);
+  add_choice<layout>(command, "--output", "How to write the answer", layouts, [&into](layout l) { into.layout = l; });
+  command.add_option("-o", into.output, "Write to FILE, which is replaced only when all is written; never coloured")->type_name("FILE");
+  add_choice<colouring>(command, "--color", "Colour; auto: on a terminal, unless NO_COLOR is set",
+    {{"auto", colouring::automatic}, {"always", colouring::always}, {"never", colouring::never}},
+    [&into](colouring c) { into.colour = c; });
+  command.add_flag("--no-header", into.no_header, "No titles and totals");
+  for (auto const *name : {"--output", "-o", "--color", "--no-header"}) command.get_option(name)->group("Output");
+}
+
+auto complain(std::string const &message, exit_code code) -> exit_code {
+  fmt::print(stderr, "pagewright: {}\n", message);
+  return code;
+}
+
+auto complain(problem const &p) -> exit_code {
+  return complain(p.message, p.whose == blame::request ? usage : unreadable_input);
+}
+
+auto open_image(arguments const &a) -> std::expected<image::image, problem> {
+  if (a.files.empty())
+    return inspect::refuse(blame::request, "no image is named; add FILE, FILE@HEXBASE for raw memory, or see --help");
+  auto opened = image::image::open(a.files, {.format = a.container});
+  if (!opened) return inspect::refuse(blame::input, "{}", opened.error().message);
+  return std::move(*opened);
+}
+
+auto machine_of(arguments const &a, image::image const &source) -> std::expected<inspect::machine, problem> {
+  return inspect::find_machine(a.asked, {source.cpus(), source.elf()});
+}
+
+auto open_output(arguments const &a) -> std::expected<inspect::output_file, problem> {
+  if (a.output.empty() || a.output == "-") return inspect::output_file{};
+  return inspect::output_file::create(a.output);
+}
+
+auto style_for(arguments const &a, inspect::output_file const &out) -> inspect::style {
+  auto const set = [](char const *name) {
+    auto const *const value = std::getenv(name);
+    return value != nullptr ? std::string_view{value} : std::string_view{};
+  };
+  bool const to_file = !a.output.empty() && a.output != "-";
+  bool const allowed = a.colour == colouring::always ||
+                       (a.colour == colouring::automatic && out.is_terminal() && set("NO_COLOR").empty() && set("TERM") != "dumb");
+  return {.colour = allowed && !to_file, .header = !a.no_header};
+}
+
+}  // namespace pagewright::tool
