@@ -23,7 +23,7 @@ struct suite {
   /// leaves, lookups or pairs. `check()` says whether the first `work()` did what it should, or what is wrong.
   template <class Prepare, class Work, class Check>
   void add(std::string const &row, std::string const &subject, double units, Prepare prepare, Work work, Check check) {
-    auto const name = row + "/" + subject;
+    auto const name = std::string{row}.append(1, '/').append(subject);
     if (!std::regex_search(name, wanted)) return;
     if (rows.empty() || rows.back() != row) rows.push_back(row);
 

@@ -139,10 +139,9 @@ class [[nodiscard]] basic_ledger {
   /// Takes a table that was cut off. Precondition: not full.
   constexpr void retire(retired_table t) noexcept { tables_[table_count_++] = t; }
 
-  /// Invalidates everything owed and waits for it. What comes back gives access to the tables that may now be released:
-  /// there is no other way to get at them. It must be used before the ledger is used again.
+  /// Invalidates everything stale and waits for it. Tables stay here until `pay`.
   template <translation_cache C>
-  constexpr auto pay(C &cache) -> paid_tables<basic_ledger> {
+  constexpr void invalidate(C &cache) {
     if (all_stale_) {
       cache.invalidate_all();
     } else {
@@ -151,6 +150,13 @@ class [[nodiscard]] basic_ledger {
     if (!is_settled()) cache.sync();
     stale_count_ = 0;
     all_stale_   = false;
+  }
+
+  /// Invalidates, and gives access to the tables that may now be released: there is no other way to get at them. It must
+  /// be used before the ledger is used again.
+  template <translation_cache C>
+  constexpr auto pay(C &cache) -> paid_tables<basic_ledger> {
+    invalidate(cache);
     return paid_tables<basic_ledger>{*this};
   }
 

@@ -50,8 +50,8 @@ class address_space {
                                    leaf_limits limits = {}) -> status {
     editing::mapper<site> job{site_};
     if (auto const ok = job.prepare(where, to, want, limits); !ok) return ok;
-    // What was unmapped here may still be cached: paying is the middle of the break-before-make this mapping completes.
-    if (site_.h->break_before_make && owed.may_hold(where)) settle(owed);
+    // What was unmapped here may still be cached: this is the middle of the break-before-make that the mapping completes.
+    if (site_.h->break_before_make && owed.may_hold(where)) owed.invalidate(*site_.cache);
     return run(job, where, owed);
   }
 

@@ -48,6 +48,7 @@ constexpr mistake mistakes[]{
   {"nothing_is_absent", &sv39, [](format &f) { f.absent = never; }, rule::zero_is_absent, 0, "riscv-sv39"},
   {"tables_at_level_0", &sv39, [](format &f) { f.levels[0].table = {15, 1}; }, rule::level_0, 0, "L0"},
   {"no_leaves_at_level_0", &sv39, [](format &f) { f.levels[0].leaves = {}; }, rule::level_0, 0, "L0"},
+  {"no_single_leaf_at_level_0", &sv39, [](format &f) { f.levels[0].leaves = {1}; }, rule::no_single, 0, "L0"},
   {"no_tables_at_level_1", &sv39, [](format &f) { f.levels[1].table = never; }, rule::tables_above, 1, "L1"},
   {"leaf_without_a_form", &sv39, [](format &f) { f.levels[1].leaves = {3}; }, rule::leaf_form, 1, "L1"},
   {"gap_in_the_leaves", &sv39, [](format &f) { f.levels[1].leaves = {0, no_form, 1}; }, rule::leaf_form, 1, "L1"},

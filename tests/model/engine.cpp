@@ -365,7 +365,7 @@ void run_lockstep(entrant const &e, u64 operations) {
 
   auto const fail = [&](std::string const &what, operation const &o) {
     std::ostringstream report;
-    report << e.name << ", seed " << hex(seed) << ", operation " << n << " of " << operations << ": " << what << "\n  " << o.text()
+    report << e.name << ", seed " << hex(seed) << ", step " << n << ": " << what << "\n  " << o.text()
            << "\n  after\n";
     for (auto const &[one, refused] : last)
       report << "    " << one.text() << (refused ? std::string{" (refused: "} + text(refused->why) + ")" : "") << "\n";
@@ -375,7 +375,7 @@ void run_lockstep(entrant const &e, u64 operations) {
   };
 
   std::expected<void, error> result, twin;
-  for (; n < operations; ++n) {
+  for (u64 done = 0; done < operations; ++n, ++done) {
     auto const o = choose.next();
     if (o.what == operation::kind::query) {
       if (auto const d = compare_at(f, o.first, (n & 1) != 0 ? *hot : *cold, model); !d.empty()) return fail(d, o);
@@ -401,8 +401,10 @@ void run_lockstep(entrant const &e, u64 operations) {
     if (hot->frames.out() != model.frames_in_use() + 1 || cold->frames.out() != hot->frames.out())
       return fail("expected " + std::to_string(model.frames_in_use() + 1) + " frames in use, came " + std::to_string(hot->frames.out()) +
                   " (dynamic: " + std::to_string(cold->frames.out()) + ")", o);
-    for (u64 const at : {o.first - 1, o.first, o.last, o.last + 1})
+    for (u64 const at : {o.first - 1, o.first, o.last, o.last + 1}) {
       if (auto const d = compare_at(f, at, *hot, model); !d.empty()) return fail(d, o);
+      ++done;
+    }
     if ((n & 1023) < 2) {
       if (auto const d = compare_all(f, (n & 1024) != 0 ? *hot : *cold, model); !d.empty()) return fail(d, o);
       if (hot->store.bytes() != cold->store.bytes()) return fail("fixed and dynamic left different memory", o);

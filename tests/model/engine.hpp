@@ -81,7 +81,8 @@ auto difference(operation const &, std::expected<void, error> const &got, verdic
 auto compare_at(format const &, u64 at, subject &, reference const &) -> std::string;
 auto compare_all(format const &, subject &, reference const &) -> std::string;
 
-/// The whole trial: `operations` of them. Reports the first difference with what led to it, and stops.
+/// The whole trial: at least `operations` of them on each of the two, the queries of every boundary after a change
+/// included. Reports the first difference with what led to it, and stops.
 void run_lockstep(entrant const &, u64 operations);
 
 }  // namespace trial
