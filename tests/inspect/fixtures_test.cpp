@@ -79,8 +79,8 @@ auto joined(std::vector<stretch> const &parts) -> std::vector<stretch> {
 
 void compare_leaves(comparison &all, std::vector<stretch> expected, std::vector<stretch> got) {
   auto const by_address = [](stretch const &a, stretch const &b) { return a.va < b.va; };
-  std::ranges::stable_sort(expected, by_address);
-  std::ranges::stable_sort(got, by_address);
+  std::ranges::sort(expected, by_address);
+  std::ranges::sort(got, by_address);
   auto e = expected.begin();
   auto g = got.begin();
   while (e != expected.end() || g != got.end()) {
