@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "arguments.hpp"
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -30,20 +31,54 @@ void add_choice(CLI::App &command, std::string const &name, std::string const &h
   }, help)->type_name(all);
 }
 
+constexpr char const *machine_group = "Machine (overrides what the image tells)";
+
 }  // namespace
 
-auto add_hex(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into) -> CLI::Option * {
+auto add_hex(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
+    -> CLI::Option * {
   return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
     into = inspect::parse_hex(text);
     if (!into) reject(name, fmt::format("'{}' is not a hexadecimal number of at most 64 bits", text));
   }, help)->type_name("HEX");
 }
 
-auto add_size(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into) -> CLI::Option * {
+auto add_size(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
+    -> CLI::Option * {
   return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
     into = inspect::parse_size(text);
     if (!into) reject(name, fmt::format("'{}' is not a size: write 4096, 0x1000, 4K, 2M or 1G", text));
   }, help)->type_name("SIZE");
+}
+
+auto add_count(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
+    -> CLI::Option * {
+  return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
+    u64 value = 0;
+    auto const [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc{} || end != text.data() + text.size())
+      reject(name, fmt::format("'{}' is not a decimal number", text));
+    into = value;
+  }, help)->type_name("N");
+}
+
+auto add_text(CLI::App &command, std::string const &name, std::string const &help, std::string &into) -> CLI::Option * {
+  return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
+    if (text.empty()) reject(name, "is given an empty value");
+    into = text;
+  }, help);
+}
+
+void add_image_words(CLI::App &command, arguments &into) {
+  command.add_option_function<std::vector<std::string>>("FILE", [&into](std::vector<std::string> const &words) {
+    into.files.insert(into.files.end(), words.begin(), words.end());
+  }, "Memory images, as for --file")->type_name("FILE[@HEXBASE]");
+}
+
+auto names_machine(CLI::App const &command) -> bool {
+  auto const given =
+      command.get_options([](CLI::Option const *o) { return o->get_group() == machine_group && o->count() != 0; });
+  return !given.empty();
 }
 
 void add_source_options(CLI::App &command, arguments &into) {
@@ -53,18 +88,21 @@ void add_source_options(CLI::App &command, arguments &into) {
                      "Memory image: raw (FILE@HEXBASE says where it begins; several make one image), ELF core, LiME; "
                      "as it is or compressed with zstd or gzip")
       ->allow_extra_args(false)->type_name("FILE[@HEXBASE]")->group("Image");
-  add_choice<std::optional<image::container>>(*source, "--format", "What the file is, where its first bytes do not tell",
-    {{"auto", std::nullopt}, {"raw", image::container::raw}, {"elf", image::container::elf}, {"lime", image::container::lime}},
+  using image::container;
+  add_choice<std::optional<container>>(*source, "--format", "What the file is, where its first bytes do not tell",
+    {{"auto", std::nullopt}, {"raw", container::raw}, {"elf", container::elf}, {"lime", container::lime}},
     [&into](auto chosen) { into.container = chosen; });
   source->get_option("--format")->group("Image");
 
-  auto const machine = [&](CLI::Option *o) { o->group("Machine (overrides what the image tells)"); };
+  auto const machine = [&](CLI::Option *o) { o->group(machine_group); };
   source->add_option_function<std::string>("--arch", [&into](std::string const &name) {
     into.asked.arch = inspect::architecture_named(name);
     if (!into.asked.arch) reject("--arch", fmt::format("'{}' is none of {}", name, inspect::architecture_names));
   }, fmt::format("{}", inspect::architecture_names))->type_name("ARCH");
   machine(source->get_option("--arch"));
-  source->add_option_function<unsigned>("--cpu", [&into](unsigned n) { into.asked.cpu = n; }, "The vCPU whose registers decide; 0 by default")
+  source
+      ->add_option_function<unsigned>(
+          "--cpu", [&into](unsigned n) { into.asked.cpu = n; }, "The vCPU whose registers decide; 0 by default")
       ->type_name("N");
   machine(source->get_option("--cpu"));
   machine(add_hex(*source, "--cr0", "x86: CR0", g.cr0));
@@ -81,10 +119,13 @@ void add_source_options(CLI::App &command, arguments &into) {
   machine(add_hex(*source, "--mair", "AArch64: MAIR_EL1, for memory types", g.mair));
   machine(add_hex(*source, "--satp", "RISC-V: satp", g.satp));
   machine(add_hex(*source, "--menvcfg", "RISC-V: menvcfg, for PBMTE and ADUE", g.menvcfg));
-  machine(add_hex(*source, "--root", "Physical address of the top table, instead of CR3, TTBR or satp; needs --arch where the image does not tell", g.root));
-  source->add_option("--mode", into.asked.mode, "With --root, RISC-V: sv32, sv39, sv48, sv57; AArch64: lower (default) or upper")
-      ->type_name("MODE");
-  machine(source->get_option("--mode"));
+  machine(add_hex(
+      *source, "--root",
+      "Physical address of the top table, instead of CR3, TTBR or satp; needs --arch where the image does not tell",
+      g.root));
+  machine(add_text(*source, "--mode", "With --root, RISC-V: sv32, sv39, sv48, sv57; AArch64: lower (default) or upper",
+                   into.asked.mode)
+              ->type_name("MODE"));
 }
 
 void add_output_options(CLI::App &command, arguments &into, bool csv) {
@@ -92,7 +133,10 @@ void add_output_options(CLI::App &command, arguments &into, bool csv) {
   std::map<std::string, layout> layouts{{"table", layout::table}, {"json", layout::json}, {"ndjson", layout::ndjson}};
   if (csv) layouts.emplace("csv", layout::csv);
   add_choice<layout>(command, "--output", "How to write the answer", layouts, [&into](layout l) { into.layout = l; });
-  command.add_option("-o", into.output, "Write to FILE, which is replaced only when all is written; never coloured")->type_name("FILE");
+  add_text(command, "-o",
+           "Write to FILE, which is replaced only when all is written; never coloured. '-': standard output",
+           into.output)
+      ->type_name("FILE");
   add_choice<colouring>(command, "--color", "Colour; auto: on a terminal, unless NO_COLOR is set",
     {{"auto", colouring::automatic}, {"always", colouring::always}, {"never", colouring::never}},
     [&into](colouring c) { into.colour = c; });
@@ -100,13 +144,18 @@ void add_output_options(CLI::App &command, arguments &into, bool csv) {
   for (auto const *name : {"--output", "-o", "--color", "--no-header"}) command.get_option(name)->group("Output");
 }
 
-auto complain(std::string const &message, exit_code code) -> exit_code {
-  fmt::print(stderr, "pagewright: {}\n", message);
+auto complain(std::string_view message, exit_code code) noexcept -> exit_code {
+  // fmt::print throws when nothing can be written.
+  std::fprintf(stderr, "pagewright: %.*s\n", static_cast<int>(message.size()), message.data());
   return code;
 }
 
-auto complain(problem const &p) -> exit_code {
+auto complain(problem const &p) noexcept -> exit_code {
   return complain(p.message, p.whose == blame::request ? usage : unreadable_input);
+}
+
+void warn(image::image const &source) noexcept {
+  for (auto const &line : source.warnings()) std::fprintf(stderr, "pagewright: warning: %s\n", line.c_str());
 }
 
 auto open_image(arguments const &a) -> std::expected<image::image, problem> {
@@ -122,7 +171,7 @@ auto machine_of(arguments const &a, image::image const &source) -> std::expected
 }
 
 auto open_output(arguments const &a) -> std::expected<inspect::output_file, problem> {
-  if (a.output.empty() || a.output == "-") return inspect::output_file{};
+  if (a.output == "-") return inspect::output_file{};
   return inspect::output_file::create(a.output);
 }
 
@@ -131,10 +180,9 @@ auto style_for(arguments const &a, inspect::output_file const &out) -> inspect::
     auto const *const value = std::getenv(name);
     return value != nullptr ? std::string_view{value} : std::string_view{};
   };
-  bool const to_file = !a.output.empty() && a.output != "-";
-  bool const allowed = a.colour == colouring::always ||
-                       (a.colour == colouring::automatic && out.is_terminal() && set("NO_COLOR").empty() && set("TERM") != "dumb");
-  return {.colour = allowed && !to_file, .header = !a.no_header};
+  bool const wanted = a.colour == colouring::always || (a.colour == colouring::automatic && out.is_terminal() &&
+                                                        set("NO_COLOR").empty() && set("TERM") != "dumb");
+  return {.colour = wanted && a.output == "-", .header = !a.no_header};
 }
 
 }  // namespace pagewright::tool

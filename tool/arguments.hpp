@@ -22,25 +22,39 @@ struct arguments {
   std::vector<std::string>        files;
   std::optional<image::container> container;
   inspect::request                asked;
-  bool                            names_machine = false;   // any option says something about the machine
-  inspect::layout                 layout        = inspect::layout::table;
-  std::string                     output;                  // empty: standard output
-  colouring                       colour        = colouring::automatic;
-  bool                            no_header     = false;
+  inspect::layout                 layout    = inspect::layout::table;
+  std::string                     output    = "-";         // "-": standard output
+  colouring                       colour    = colouring::automatic;
+  bool                            no_header = false;
 };
 
 /// Adds those options to `command`; `into` must live until the command line has been parsed.
 void add_source_options(CLI::App &command, arguments &into);
 void add_output_options(CLI::App &command, arguments &into, bool csv);
+/// Images as words without an option. They come after those of -f: where files overlap, the earlier one is read.
+void add_image_words(CLI::App &command, arguments &into);
+
+/// Does the parsed command line say anything about the machine?
+[[nodiscard]] auto names_machine(CLI::App const &command) -> bool;
 
 /// An option whose value is a hexadecimal number.
-auto add_hex(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into) -> CLI::Option *;
+auto add_hex(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
+    -> CLI::Option *;
 /// An option whose value is a size.
-auto add_size(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into) -> CLI::Option *;
+auto add_size(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
+    -> CLI::Option *;
+/// An option whose value is a decimal number. (CLI11 itself takes -1 for the largest.)
+auto add_count(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
+    -> CLI::Option *;
+/// An option whose value is a text that says something: an empty one, of a variable that a script forgot, is refused.
+auto add_text(CLI::App &command, std::string const &name, std::string const &help, std::string &into) -> CLI::Option *;
 
-/// Says what is wrong on standard error and returns the exit code that goes with it.
-auto complain(std::string const &message, exit_code code) -> exit_code;
-auto complain(inspect::problem const &p) -> exit_code;
+/// Says what is wrong on standard error and returns the exit code that goes with it. Never throws on a standard error
+/// that cannot be written.
+auto complain(std::string_view message, exit_code code) noexcept -> exit_code;
+auto complain(inspect::problem const &p) noexcept -> exit_code;
+/// Says what was wrong with files that could be read all the same.
+void warn(image::image const &source) noexcept;
 
 [[nodiscard]] auto open_image(arguments const &a) -> std::expected<image::image, inspect::problem>;
 [[nodiscard]] auto machine_of(arguments const &a, image::image const &source)

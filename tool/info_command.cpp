@@ -6,7 +6,7 @@
 namespace pagewright::tool {
 namespace {
 
-auto run(arguments const &a) -> exit_code {
+auto run(arguments const &a, bool names_machine) -> exit_code {
   auto const source = open_image(a);
   if (!source) return complain(source.error());
   auto const found = machine_of(a, *source);
@@ -19,27 +19,23 @@ auto run(arguments const &a) -> exit_code {
   else inspect::json_info(*out, about, why_not);
   if (auto const done = out->finish(); !done) return complain(done.error());
   // That an image does not tell its root is an answer, not an error; a wrong option is an error.
-  return !found && a.names_machine ? complain(found.error()) : success;
+  return !found && names_machine ? complain(found.error()) : success;
 }
 
 }  // namespace
 
 auto info_command(CLI::App &app) -> command {
-  auto *const c = app.add_subcommand("info", "What an image is: files, memory, vCPUs, the paging mode and on what evidence");
+  auto *const c =
+      app.add_subcommand("info", "What an image is: files, memory, vCPUs, the paging mode and on what evidence");
   auto const  a = std::make_shared<arguments>();
-  c->add_option("FILE", a->files, "Memory images, as for --file")->type_name("FILE[@HEXBASE]");
   add_source_options(*c, *a);
+  add_image_words(*c, *a);
   add_output_options(*c, *a, false);
   c->footer("Examples:\n"
             "  pagewright info guest.elf.zst\n"
             "  pagewright info ram.bin@80000000 --satp 0x9001d00000083119\n"
             "  pagewright info guest.elf --cpu 1 --output json");
-  return {c, [c, a] {
-    for (auto const *name : {"--arch", "--cpu", "--cr0", "--cr3", "--cr4", "--efer", "--pat", "--phys-bits", "--ttbr0", "--ttbr1",
-                             "--tcr", "--mair", "--satp", "--menvcfg", "--root", "--mode"})
-      a->names_machine |= c->count(name) != 0;
-    return run(*a);
-  }};
+  return {c, [c, a] { return run(*a, names_machine(*c)); }};
 }
 
 }  // namespace pagewright::tool

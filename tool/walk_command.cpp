@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -39,7 +40,8 @@ auto read_batch(std::string const &path, std::vector<u64> &into) -> std::expecte
     auto const text = trimmed(line);
     if (text.empty()) continue;
     auto const at = inspect::parse_hex(text);
-    if (!at) return inspect::refuse(inspect::blame::request, "{}, line {}: '{}' is not a hexadecimal address", name, n, text);
+    if (!at)
+      return inspect::refuse(inspect::blame::request, "{}, line {}: '{}' is not a hexadecimal address", name, n, text);
     into.push_back(*at);
   }
   if (in.bad()) return inspect::refuse(inspect::blame::input, "{}: cannot be read", name);
@@ -66,6 +68,10 @@ auto run(walk_arguments const &given) -> exit_code {
   std::vector<u64> addresses;
   for (auto const &word : a.words) {
     if (auto const at = inspect::parse_hex(word)) addresses.push_back(*at);
+    else if ((word.starts_with("0x") || word.starts_with("0X")) && !word.contains('@') &&
+             !std::filesystem::exists(word))
+      return complain(
+          fmt::format("'{}' is neither an address, a hexadecimal number of at most 64 bits, nor a file", word), usage);
     else a.files.push_back(word);
   }
   if (!a.batch.empty())
@@ -79,7 +85,7 @@ auto run(walk_arguments const &given) -> exit_code {
   if (!m) return complain(m.error());
   auto out = open_output(a);
   if (!out) return complain(out.error());
-  for (auto const &line : source->warnings()) complain(fmt::format("warning: {}", line), success);
+  warn(*source);
 
   image::image_memory const memory{*source};
   inspect::subject const    about{&*source, &*m};
@@ -98,10 +104,13 @@ auto run(walk_arguments const &given) -> exit_code {
 }  // namespace
 
 auto walk_command(CLI::App &app) -> command {
-  auto *const c = app.add_subcommand("walk", "Where an address leads: every level, which one took a right away, and the fault if there is one");
+  auto *const c = app.add_subcommand(
+      "walk", "Where an address leads: every level, which one took a right away, and the fault if there is one");
   auto const  a = std::make_shared<walk_arguments>();
-  c->add_option("VA", a->words, "Addresses in hexadecimal; a word that is none is a memory image, as for --file")->type_name("VA...");
-  c->add_option("--batch", a->batch, "Also the addresses in FILE ('-': standard input), one a line; # begins a comment")->type_name("FILE");
+  c->add_option("VA", a->words, "Addresses in hexadecimal; a word that is none is a memory image, as for --file")
+      ->type_name("VA...");
+  add_text(*c, "--batch", "Also the addresses in FILE ('-': standard input), one a line; # begins a comment", a->batch)
+      ->type_name("FILE");
   c->add_flag("--no-trace", a->no_trace, "Results without the levels on the way");
   add_source_options(*c, *a);
   add_output_options(*c, *a, true);

@@ -32,6 +32,8 @@ struct contents {
 [[nodiscard]] auto parse_raw(std::span<std::byte const> bytes, std::string const &file, std::uint64_t base)
     -> std::expected<contents, error>;
 
+inline constexpr std::uint32_t lime_magic = 0x4C694D45;
+
 [[nodiscard]] auto is_elf(std::span<std::byte const> bytes) noexcept -> bool;
 [[nodiscard]] auto is_lime(std::span<std::byte const> bytes) noexcept -> bool;
 

@@ -2,6 +2,7 @@
 #include "decompress.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <memory>
 #include <vector>
@@ -113,6 +114,22 @@ auto sniff_compression(std::span<std::byte const> bytes) noexcept -> compression
   if (magic && (*magic & 0xFFFFFFF0) == 0x184D2A50) return compression::zstd;   // a skippable frame (RFC 8878, 3.1.2)
   if (view.get<std::uint16_t>(0) == 0x8B1F && view.get<std::uint8_t>(2) == 8) return compression::gzip;   // RFC 1952
   return compression::none;
+}
+
+auto is_zlib_of(std::uint32_t magic, std::span<std::byte const> bytes) noexcept -> bool {
+  auto const first = byte_view{bytes, std::endian::big}.get<std::uint16_t>(0).value_or(0);
+  if ((first >> 8 & 0xF) != Z_DEFLATED || first % 31 != 0) return false;   // RFC 1950, 2.2
+  z_stream z{};
+  if (inflateInit(&z) != Z_OK) return false;
+  auto const               some = bytes.first(std::min<std::size_t>(bytes.size(), 4096));
+  std::array<std::byte, 4> begin{};
+  z.next_in   = const_cast<Bytef *>(reinterpret_cast<Bytef const *>(some.data()));   // zlib reads it only
+  z.avail_in  = static_cast<uInt>(some.size());
+  z.next_out  = reinterpret_cast<Bytef *>(begin.data());
+  z.avail_out = begin.size();
+  inflate(&z, Z_SYNC_FLUSH);
+  inflateEnd(&z);
+  return z.avail_out == 0 && byte_view{begin}.get<std::uint32_t>(0) == magic;
 }
 
 auto decompress(compression kind, std::span<std::byte const> bytes, std::string const &file, std::uint64_t limit,

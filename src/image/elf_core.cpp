@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// ELF cores that hold physical memory: QEMU's dump-guest-memory, /proc/kcore, /proc/vmcore.
+// ELF cores that hold physical memory: QEMU's dump-guest-memory, /proc/vmcore, what was copied out of /proc/kcore.
 //
 // Parsed by hand, because the files are exactly those for which libelf 0.188 gives wrong answers without an error: of
 // a header table that the end of the file cuts off it reports the smaller count as if that were all, and of
 // e_phnum = PN_XNUM with e_shnum = 0 it takes 65535, cut to the file's size, as the count. A dump with silent holes is
 // the one thing this reader must never produce. The e_ehsize = 8 that QEMU 7.2 writes is ignored, as in libelf.
 
-#include <array>
 #include <limits>
 
 #include "containers.hpp"

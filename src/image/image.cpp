@@ -21,23 +21,23 @@ struct foreign {
 };
 
 constexpr std::array foreigners{
-    foreign{"KDUMP   "sv,         "a kdump-compressed dump",   "have QEMU write ELF: dump-guest-memory without -z, -l or -s"},
-    foreign{"DISKDUMP"sv,         "a diskdump",                "convert it to ELF with makedumpfile -E"},
-    foreign{"makedumpfile"sv,     "a flattened kdump",         "rearrange it with makedumpfile -R, then convert it to ELF"},
-    foreign{"AVML"sv,             "a compressed AVML capture", "convert it to LiME with avml-convert"},
-    foreign{"PAGEDU64"sv,         "a Windows crash dump",      "capture the machine with QEMU's dump-guest-memory"},
-    foreign{"PAGEDUMP"sv,         "a Windows crash dump",      "capture the machine with QEMU's dump-guest-memory"},
-    foreign{"QEVM"sv,             "a QEMU snapshot stream",    "use dump-guest-memory instead of savevm or migrate"},
-    foreign{"LibvirtQemudSave"sv, "a libvirt save file",       "use virsh dump --memory-only"},
-    foreign{"\xD0\xBE\xD0\xBE"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
-    foreign{"\xD2\xBE\xD2\xBE"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
-    foreign{"\xD3\xBE\xD3\xBE"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
-    foreign{"\xD1\xBA\xD1\xBA"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
-    foreign{"\xD2\xBA\xD2\xBA"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
-    foreign{"\xFD" "7zXZ\0"sv,    "compressed with xz",        "unpack it first"},
-    foreign{"BZh"sv,              "compressed with bzip2",     "unpack it first"},
-    foreign{"\x04\x22\x4D\x18"sv, "compressed with lz4",       "unpack it first"},
-    foreign{"QFI\xFB"sv,          "a qcow2 disk image",        "give a memory dump, not a disk"},
+  foreign{"KDUMP   "sv,         "a kdump-compressed dump",   "have QEMU write ELF: no -z, -l or -s"},
+  foreign{"DISKDUMP"sv,         "a diskdump",                "convert it to ELF with makedumpfile -E"},
+  foreign{"makedumpfile"sv,     "a flattened kdump",         "rearrange it with makedumpfile -R, then make it ELF"},
+  foreign{"AVML"sv,             "a compressed AVML capture", "convert it to LiME with avml-convert"},
+  foreign{"PAGEDU64"sv,         "a Windows crash dump",      "capture the machine with QEMU's dump-guest-memory"},
+  foreign{"PAGEDUMP"sv,         "a Windows crash dump",      "capture the machine with QEMU's dump-guest-memory"},
+  foreign{"QEVM"sv,             "a QEMU snapshot stream",    "use dump-guest-memory instead of savevm or migrate"},
+  foreign{"LibvirtQemud"sv,     "a libvirt save file",       "use virsh dump --memory-only"},
+  foreign{"\xD0\xBE\xD0\xBE"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
+  foreign{"\xD2\xBE\xD2\xBE"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
+  foreign{"\xD3\xBE\xD3\xBE"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
+  foreign{"\xD1\xBA\xD1\xBA"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
+  foreign{"\xD2\xBA\xD2\xBA"sv, "a VMware state file",       "give the .vmem file that lies beside it"},
+  foreign{"\xFD" "7zXZ\0"sv,    "compressed with xz",        "unpack it first"},
+  foreign{"BZh"sv,              "compressed with bzip2",     "unpack it first"},
+  foreign{"\x04\x22\x4D\x18"sv, "compressed with lz4",       "unpack it first"},
+  foreign{"QFI\xFB"sv,          "a qcow2 disk image",        "give a memory dump, not a disk"},
 };
 
 [[nodiscard]] auto recognise(std::span<std::byte const> bytes) -> foreign const * {
@@ -96,6 +96,9 @@ class image::builder {
     else if (auto const *f = recognise(bytes))
       return fail("{}: is {}, which is not read here; {}. To read the bytes as they are, name the format raw",
                   from.path, f->what, f->advice);
+    else if (is_zlib_of(lime_magic, bytes))
+      return fail("{}: is a LiME file compressed with zlib (LiME's compress=1), which is not read here; unpack it "
+                  "first, for instance with pigz -dz", from.path);
     else if (sniff_compression(bytes) != compression::none && from.packing != compression::none)
       return fail("{}: is compressed twice; unpack it once first", from.path);
 

@@ -2,14 +2,11 @@
 // LiME, version 1: ranges one after another, each a 32-byte header { u32 magic, u32 version, u64 first, u64 last,
 // 8 reserved bytes } and then its bytes. The end is inclusive. Little-endian, as every machine LiME runs on.
 
-#include <limits>
-
 #include "containers.hpp"
 
 namespace pagewright::image {
 namespace {
 
-constexpr std::uint32_t lime_magic  = 0x4C694D45;
 constexpr std::uint32_t avml_magic  = 0x4C4D5641;
 constexpr std::uint64_t header_size = 32;
 

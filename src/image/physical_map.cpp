@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "physical_map.hpp"
 
+#include <algorithm>
 #include <compare>
+#include <cstring>
 #include <limits>
 #include <set>
 

@@ -17,7 +17,7 @@ constexpr u64 assumed_tcr = u64{16} | u64{16} << 16 | u64{2} << 30 | u64{5} << 3
 
 }  // namespace
 
-auto arm64_machine(request const &asked) -> std::expected<machine, problem> {
+auto arm64_machine(request const &asked, captured const &dump) -> std::expected<machine, problem> {
   machine m;
   m.arch   = "aarch64";
   m.halves = true;
@@ -25,13 +25,20 @@ auto arm64_machine(request const &asked) -> std::expected<machine, problem> {
   auto const  ttbr0 = take(m, "ttbr0_el1", g.ttbr0), ttbr1 = take(m, "ttbr1_el1", g.ttbr1);
   auto const  tcr = take(m, "tcr_el1", g.tcr), mair = take(m, "mair_el1", g.mair);
   if (!asked.mode.empty() && asked.mode != "lower" && asked.mode != "upper")
-    return refuse(blame::request, "--mode {}: for AArch64 it is lower or upper, the half that --root translates", asked.mode);
+    return refuse(blame::request, "--mode {}: for AArch64 it is lower or upper, the half that --root translates",
+                  asked.mode);
   if (!ttbr0 && !ttbr1 && !g.root)
-    return refuse(blame::request, "no root is known: dumps of AArch64 machines hold no TTBR; give --ttbr1 (kernel half), "
+    return refuse(blame::request,
+                  "no root is known: dumps of AArch64 machines hold no TTBR; give --ttbr1 (kernel half), "
                   "--ttbr0 (user half) and --tcr, or --root with --arch aarch64");
   if (!tcr)
     m.evidence.push_back("4K granules, 48-bit halves and 48-bit output are assumed, and that hardware sets the access "
                          "flag: TCR_EL1 is not known (--tcr)");
+
+  // SCTLR_EL1.EE is the byte order of data at EL1 and of stage 1 walks alike, and QEMU writes the file in that order.
+  bool const reversed =
+      dump.elf && dump.elf->machine == image::elf_machine::aarch64 && dump.elf->order == std::endian::big;
+  if (reversed) m.evidence.push_back("tables are big-endian, as the ELF file is: SCTLR_EL1.EE = 1");
 
   auto const half = [&](arm64::half space, std::optional<u64> ttbr, std::string label) -> std::expected<void, problem> {
     bool const upper = space == arm64::half::upper;
@@ -40,7 +47,8 @@ auto arm64_machine(request const &asked) -> std::expected<machine, problem> {
     auto const options = arm64::regime_of(tcr.value_or(assumed_tcr), space, mair.value_or(arm64::default_mair));
     if (!options) {
       if (options.error() != arm64::no_regime::walks_disabled)
-        return refuse(blame::request, "--tcr {:#x}: {} ({} half)", *tcr, text(options.error()), upper ? "upper" : "lower");
+        return refuse(blame::request, "--tcr {:#x}: {} ({} half)", *tcr, text(options.error()),
+                      upper ? "upper" : "lower");
       m.evidence.push_back(fmt::format("{} half: {}", upper ? "upper" : "lower", text(options.error())));
       return {};
     }
@@ -50,7 +58,9 @@ auto arm64_machine(request const &asked) -> std::expected<machine, problem> {
                                      options->hardware_dirty ? " and the dirty state" : ""));
     if (!m.mode.empty()) m.mode += "; ";
     m.mode += fmt::format("{} half: {}", upper ? "upper" : "lower", half_text(*options));
-    m.views.push_back({rooted ? "root" : std::move(label), arm64::stage1(*options),
+    auto description = arm64::stage1(*options);
+    if (reversed) description.order = byte_order::big;
+    m.views.push_back({rooted ? "root" : std::move(label), description,
                        {table, ttbr ? arm64::asid_of(*ttbr) : u16{0}}});
     return {};
   };

@@ -24,7 +24,8 @@ struct dump_options {
   std::function<void(double fraction, dump_totals const &)> progress;   // called now and then
 };
 
-/// What receives a dump. Each call returns nothing.
+/// What receives a dump. Each call returns nothing. One that can fail has a member `failed()`: a dump that nobody
+/// receives stops.
 template <class S>
 concept dump_sink = requires(S &s, view const &v, mapped_row const &m, blocked_row const &b) {
   s.begin(v);
@@ -36,7 +37,7 @@ concept dump_sink = requires(S &s, view const &v, mapped_row const &m, blocked_r
 ///
 /// A table that hangs in several neighbouring slots is visited once: what lies in it is reported with the number of
 /// slots. Subtrees that turned out to hold nothing wanted are remembered and not visited again, wherever they hang, so
-/// that a tree of shared tables takes time in proportion to what is reported, not to what it spans.
+/// that a tree of shared tables takes time in proportion to what is reported before it is merged, not to what it spans.
 template <readable_memory M, dump_sink S>
 class collector {
  public:
@@ -47,6 +48,7 @@ class collector {
   auto run() -> bool {
     table_[h_.top()] = root_.table;
     part_[h_.top()]  = everything;
+    ++totals_.tables;
     bool const whole = sweep(h_, root_, o_.wanted.within, memory_, *this);
     flush();
     flush_blocked();
@@ -103,7 +105,8 @@ class collector {
     if (count < 2) return;
     skip_[t.level]    = count - 1;
     u64 const stride  = repeats_.part[repeats_.depth - 1].stride;
-    bool const filled = o_.merge == merging::rights && open_ && held_.first.input == t.part.first && held_.bytes == stride;
+    bool const filled =
+        o_.merge == merging::rights && open_ && held_.first.input == t.part.first && held_.bytes == stride;
     if (!filled) seal();
     repeats_.pop();
     if (filled) {  // one stretch of equal rights, however often the table that says so hangs there
@@ -115,6 +118,8 @@ class collector {
 
  private:
   [[nodiscard]] auto full() const noexcept -> bool {
+    if constexpr (requires { sink_.failed(); })
+      if (sink_.failed()) return true;
     return totals_.rows + totals_.unreadable + totals_.reserved >= o_.limit;
   }
 
@@ -185,10 +190,12 @@ class collector {
       return true;
     }
     seal();
+    flush_widened();
+    if (full()) return false;
     ++count;
     blocked_    = {g, table, repeats_};
     in_blocked_ = true;
-    return !full();
+    return true;
   }
 
   void flush() {
@@ -196,7 +203,8 @@ class collector {
     open_ = false;
     if (o_.merge != merging::rights) return put(held_);
     // A folded stretch may have become part of a larger one.
-    if (auto &w = widened_; widening_ && w.repeats.depth == 0 && held_.repeats.depth == 0 && continues(w, held_.first)) {
+    if (auto &w = widened_;
+        widening_ && w.repeats.depth == 0 && held_.repeats.depth == 0 && continues(w, held_.first)) {
       w.same = static_cast<u8>(agreement(w, held_.first) & held_.same);
       w.bytes += held_.bytes;
       return;

@@ -20,7 +20,7 @@ inline auto take(machine &m, std::string_view name, std::optional<u64> given, st
 /// `cpu`: the chosen vCPU of the dump; null if it has none.
 [[nodiscard]] auto x86_machine(request const &asked, captured const &dump, image::cpu_state const *cpu)
     -> std::expected<machine, problem>;
-[[nodiscard]] auto arm64_machine(request const &asked) -> std::expected<machine, problem>;
+[[nodiscard]] auto arm64_machine(request const &asked, captured const &dump) -> std::expected<machine, problem>;
 [[nodiscard]] auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, problem>;
 
 }  // namespace pagewright::inspect

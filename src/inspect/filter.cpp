@@ -31,8 +31,10 @@ auto parse_rights(std::string_view text, char scope) -> std::expected<rights_rul
     constexpr std::string_view letters = "rwx";
     auto const n = letters.find(c);
     if (n == std::string_view::npos)
-      return refuse(blame::request, "--rights '{}': '{}' at position {} is not understood; write letters r, w, x, with ! "
-                    "before one that must be missing, and k: or u: before those of one side", text, c, i + 1);
+      return refuse(blame::request,
+                    "--rights '{}': '{}' at position {} is not understood; write letters r, w, x, with ! "
+                    "before one that must be missing, and k: or u: before those of one side",
+                    text, c, i + 1);
     auto &set = no ? to->unwanted : to->wanted;
     set = static_cast<u16>(set | bit(static_cast<unsigned>(n)));
     no  = false;

@@ -49,8 +49,7 @@ class json_writer {
   void boolean(bool value) { literal(value ? "true" : "false"); }
   void null() { literal("null"); }
 
-  template <class Value>
-  void hex(std::string_view name, Value value) { key(name), hex(value); }
+  void hex(std::string_view name, u64 value) { key(name), hex(value); }
   void number(std::string_view name, u64 value) { key(name), number(value); }
   void boolean(std::string_view name, bool value) { key(name), boolean(value); }
   void string(std::string_view name, std::string_view value) { key(name), string(value); }
@@ -61,6 +60,9 @@ class json_writer {
   void line_break() { out_.put('\n'); }
   /// What comes next begins a document of its own.
   void restart() noexcept { first_ = true; }
+
+  /// Has a write failed? There is no use in writing more.
+  [[nodiscard]] auto failed() const noexcept -> bool { return out_.failed(); }
 
  private:
   void literal(std::string_view text) {

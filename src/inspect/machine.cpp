@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "machine.hpp"
 
+#include <pagewright/entry.hpp>
+
 #include "families.hpp"
 
 namespace pagewright::inspect {
@@ -38,7 +40,8 @@ constexpr named_architecture known[]{
   bool const x86 = r.cr0 || r.cr3 || r.cr4 || r.efer || r.pat, arm = r.ttbr0 || r.ttbr1 || r.tcr || r.mair,
              riscv = r.satp || r.menvcfg;
   if (x86 + arm + riscv > 1)
-    return refuse(blame::request, "registers of different processors are given together; name those of one: --cr0 --cr3 "
+    return refuse(blame::request,
+                  "registers of different processors are given together; name those of one: --cr0 --cr3 "
                   "--cr4 --efer --pat, or --ttbr0 --ttbr1 --tcr --mair, or --satp --menvcfg");
   if (x86) return family::x86;
   if (arm) return family::aarch64;
@@ -70,10 +73,43 @@ constexpr named_architecture known[]{
   }
   auto const by_elf = dump.elf ? std::optional{family_of(*dump.elf)} : std::nullopt;
   if (*by_registers == family::riscv64 && by_elf && *by_elf && **by_elf == family::riscv32) return family::riscv32;
+  if (*by_registers && by_elf && *by_elf && **by_registers != **by_elf)
+    return refuse(blame::request,
+                  "the image is of a {} machine, and the registers that are given belong to another; leave "
+                  "them out, or name what the image does not say with --arch",
+                  image::machine_name(dump.elf->machine));
   if (*by_registers) return **by_registers;
   if (by_elf) return *by_elf;
   return refuse(blame::request, "the image does not say which machine it is from: name its registers (--cr3; --ttbr0, "
                 "--ttbr1 and --tcr; --satp), or --arch and --root");
+}
+
+/// Options that mean nothing for this processor, or without one another, are mistakes: they are not passed over.
+[[nodiscard]] auto check_options(request const &asked, family chosen) -> std::expected<void, problem> {
+  if (asked.physical_bits && chosen != family::x86)
+    return refuse(blame::request, "--phys-bits is for x86; elsewhere the registers tell how wide addresses are");
+  if (!asked.mode.empty() && chosen == family::x86)
+    return refuse(blame::request, "--mode is for RISC-V and AArch64; an x86 mode is named with --arch: {}",
+                  architecture_names);
+  if (!asked.mode.empty() && !asked.given.root)
+    return refuse(blame::request,
+                  "--mode says what --root translates with, and --root is not given; satp, TTBR and TCR "
+                  "say it themselves");
+  return {};
+}
+
+/// A register holds more than its table's address: taken for that address it would lead into the middle of entries.
+[[nodiscard]] auto check_root(machine const &m, u64 table) -> std::expected<void, problem> {
+  for (auto const &v : m.views) {
+    dynamic const h{&v.description};
+    auto const    lg2 = table_lg2(h, h.top());
+    if (v.from.table.value == table && !is_aligned(table, lg2))
+      return refuse(blame::request,
+                    "--root {:#x}: the top table of {} is aligned to {} bytes; a register with more in it "
+                    "than the address goes to --cr3, --ttbr0, --ttbr1 or --satp",
+                    table, v.description.name, bit(lg2));
+  }
+  return {};
 }
 
 }  // namespace
@@ -93,25 +129,29 @@ auto machine::view_of(u64 at) const noexcept -> view const * {
 auto find_machine(request const &asked, captured const &dump) -> std::expected<machine, problem> {
   auto const chosen = choose(asked, dump);
   if (!chosen) return std::unexpected{chosen.error()};
+  if (auto const ok = check_options(asked, *chosen); !ok) return std::unexpected{ok.error()};
 
   auto const n = asked.cpu.value_or(0);
   if (asked.cpu && n >= dump.cpus.size()) {
     if (dump.cpus.empty())
       return refuse(blame::request, "--cpu {}: the image holds no vCPU state; name the registers instead", n);
-    return refuse(blame::request, "--cpu {}: the dump has {} vCPUs, 0 to {}", n, dump.cpus.size(), dump.cpus.size() - 1);
+    return refuse(blame::request, "--cpu {}: the dump has {} vCPUs, 0 to {}", n, dump.cpus.size(),
+                  dump.cpus.size() - 1);
   }
   auto const *const cpu = n < dump.cpus.size() ? &dump.cpus[n] : nullptr;
 
   auto const found = [&]() -> std::expected<machine, problem> {
     switch (*chosen) {
       case family::x86:     return x86_machine(asked, dump, cpu);
-      case family::aarch64: return arm64_machine(asked);
+      case family::aarch64: return arm64_machine(asked, dump);
       case family::riscv32: return riscv_machine(asked, false);
       case family::riscv64: break;
     }
     return riscv_machine(asked, true);
   }();
   if (!found) return found;
+  if (asked.given.root)
+    if (auto const ok = check_root(*found, *asked.given.root); !ok) return std::unexpected{ok.error()};
 
   auto m = *found;
   for (auto const &r : m.registers)

@@ -65,7 +65,8 @@ auto parse_range(std::string_view text) -> std::expected<range, problem> {
   }
   auto const size = parse_size(rest);
   if (!size)
-    return refuse(blame::request, "'{}' in the range '{}' is not a size: write decimal or 0x, with K, M or G", rest, text);
+    return refuse(blame::request, "'{}' in the range '{}' is not a size: write decimal or 0x, with K, M or G", rest,
+                  text);
   auto const whole = range::of({*first}, *size);
   if (!whole) return refuse(blame::request, "the range '{}' is empty, or goes beyond the last address", text);
   return *whole;

@@ -17,7 +17,8 @@ namespace pagewright::inspect {
 /// than 64 bits.
 [[nodiscard]] auto parse_hex(std::string_view text) noexcept -> std::optional<u64>;
 
-/// A size in bytes: decimal, or hexadecimal with 0x, and a suffix K, M, G, T or P for powers of 1024. Nothing if it is not one.
+/// A size in bytes: decimal, or hexadecimal with 0x, and a suffix K, M, G, T or P for powers of 1024. Nothing if it is
+/// not one.
 [[nodiscard]] auto parse_size(std::string_view text) noexcept -> std::optional<u64>;
 
 /// "FIRST-LAST", both included and hexadecimal; "FIRST+SIZE", SIZE as parse_size has it; or one address.

@@ -19,7 +19,8 @@ output_file::output_file(int fd, std::string path, std::string temporary)
 
 output_file::output_file(output_file &&other) noexcept
     : fd_{std::exchange(other.fd_, -1)}, error_{other.error_}, used_{std::exchange(other.used_, 0)},
-      buffer_{std::move(other.buffer_)}, path_{std::move(other.path_)}, temporary_{std::exchange(other.temporary_, {})} {}
+      buffer_{std::move(other.buffer_)}, path_{std::move(other.path_)},
+      temporary_{std::exchange(other.temporary_, {})} {}
 
 auto output_file::create(std::string const &path) -> std::expected<output_file, problem> {
   struct stat there {};
@@ -31,6 +32,8 @@ auto output_file::create(std::string const &path) -> std::expected<output_file, 
   }
   // A link is written through: the file it names is replaced, not the link.
   std::error_code trouble;
+  if (!exists && std::filesystem::is_symlink(path, trouble))
+    return refuse(blame::input, "{}: is a link to a file that does not exist; name that file or remove the link", path);
   auto const target    = exists ? std::filesystem::canonical(path, trouble).string() : path;
   auto       temporary = target + ".XXXXXX";
   int const  fd        = ::mkostemp(temporary.data(), O_CLOEXEC);
@@ -75,7 +78,8 @@ auto output_file::finish() -> std::expected<void, problem> {
   auto const name = path_.empty() ? std::string{"standard output"} : path_;
   if (error_ != 0) return refuse(blame::input, "{}: cannot be written: {}", name, std::strerror(error_));
   if (path_.empty()) return {};
-  if (::close(std::exchange(fd_, -1)) != 0) return refuse(blame::input, "{}: cannot be written: {}", name, std::strerror(errno));
+  if (::close(std::exchange(fd_, -1)) != 0)
+    return refuse(blame::input, "{}: cannot be written: {}", name, std::strerror(errno));
   if (temporary_.empty()) return {};
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     return refuse(blame::input, "{}: cannot be replaced: {}", name, std::strerror(errno));

@@ -32,15 +32,15 @@ enum class layout : u8 { table, json, ndjson, csv };
 
 class table_dump {
  public:
-  table_dump(output_file &out, subject s, style look) noexcept : out_{out}, subject_{s}, look_{look} {}
+  table_dump(output_file &out, style look) noexcept : out_{out}, look_{look} {}
   void begin(view const &v);
   void mapped(mapped_row const &r);
   void blocked(blocked_row const &b);
   void finish(dump_totals const &t);
+  [[nodiscard]] auto failed() const noexcept -> bool { return out_.failed(); }
 
  private:
   output_file &out_;
-  subject      subject_;
   style        look_;
   view const  *view_ = nullptr;
 };
@@ -53,6 +53,7 @@ class json_dump {
   void mapped(mapped_row const &r);
   void blocked(blocked_row const &b);
   void finish(dump_totals const &t);
+  [[nodiscard]] auto failed() const noexcept -> bool { return json_.failed(); }
 
  private:
   struct held_block {
@@ -72,22 +73,23 @@ class json_dump {
 class csv_dump {
  public:
   csv_dump(output_file &out, style look);
-  void begin(view const &v) noexcept { view_ = &v; }
+  void begin(view const &) noexcept {}
   void mapped(mapped_row const &r);
   void blocked(blocked_row const &b);
   void finish(dump_totals const &) noexcept {}
+  [[nodiscard]] auto failed() const noexcept -> bool { return out_.failed(); }
 
  private:
   output_file &out_;
   style        look_;
-  view const  *view_ = nullptr;
 };
 
 // --- walk -------------------------------------------------------------------------------------------------------
 
 class table_walks {
  public:
-  table_walks(output_file &out, subject s, style look) : out_{out}, subject_{s}, look_{look}, fields_{field_tables(*s.translated)} {}
+  table_walks(output_file &out, subject s, style look)
+      : out_{out}, subject_{s}, look_{look}, fields_{field_tables(*s.translated)} {}
   void show(explained_walk const &w);
   void finish() noexcept {}
 
@@ -129,8 +131,5 @@ class csv_walks {
 /// What the image is. `why_not`: what keeps it from being translated, if anything; then `s.translated` is null.
 void table_info(output_file &out, subject s, std::string const &why_not, style look);
 void json_info(output_file &out, subject s, std::string const &why_not);
-
-/// The members of "source".
-void write_source(json_writer &json, subject s);
 
 }  // namespace pagewright::inspect

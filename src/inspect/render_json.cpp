@@ -48,8 +48,7 @@ void write_file(json_writer &json, image::source const &file) {
   json.close('}');
 }
 
-}  // namespace
-
+/// The members of "source".
 void write_source(json_writer &json, subject s) {
   auto const files = s.source->sources();
   json.string("path", files.empty() ? "" : files[0].path);
@@ -82,17 +81,24 @@ void write_source(json_writer &json, subject s) {
   }
 }
 
+/// Opens a document and writes what every one begins with.
+void begin_document(json_writer &json, std::string_view command, subject s) {
+  json.open('{');
+  json.number("schema", schema);
+  json.plain("command", command);
+  json.key("source");
+  json.open('{');
+  write_source(json, s);
+  json.close('}');
+}
+
+}  // namespace
+
 // --- dump ---------------------------------------------------------------------------------------------------------
 
 json_dump::json_dump(output_file &out, subject s, style look, bool lines) : json_{out}, look_{look}, lines_{lines} {
   if (lines_) return;
-  json_.open('{');
-  json_.number("schema", schema);
-  json_.plain("command", "dump");
-  json_.key("source");
-  json_.open('{');
-  write_source(json_, s);
-  json_.close('}');
+  begin_document(json_, "dump", s);
   json_.key("ranges");
   json_.open('[');
   json_.line_break();
@@ -206,13 +212,7 @@ void json_dump::finish(dump_totals const &t) {
 json_walks::json_walks(output_file &out, subject s, style look, bool lines)
     : json_{out}, subject_{s}, look_{look}, lines_{lines}, fields_{field_tables(*s.translated)} {
   if (lines_) return;
-  json_.open('{');
-  json_.number("schema", schema);
-  json_.plain("command", "walk");
-  json_.key("source");
-  json_.open('{');
-  write_source(json_, s);
-  json_.close('}');
+  begin_document(json_, "walk", s);
   json_.key("walks");
   json_.open('[');
   json_.line_break();
@@ -298,13 +298,7 @@ void json_walks::finish() {
 
 void json_info(output_file &out, subject s, std::string const &why_not) {
   json_writer json{out};
-  json.open('{');
-  json.number("schema", schema);
-  json.plain("command", "info");
-  json.key("source");
-  json.open('{');
-  write_source(json, s);
-  json.close('}');
+  begin_document(json, "info", s);
   json.boolean("translates", s.translated != nullptr);
   if (s.translated == nullptr) json.string("why_not", why_not);
   json.key("memory");
@@ -331,7 +325,10 @@ void json_info(output_file &out, subject s, std::string const &why_not) {
     optional("pc", c.pc);
     optional("sp", c.sp);
     optional("status", c.status);
-    if (c.x86) json.hex("cr0", c.x86->cr0), json.hex("cr2", c.x86->cr2), json.hex("cr3", c.x86->cr3), json.hex("cr4", c.x86->cr4);
+    if (c.x86) {
+      json.hex("cr0", c.x86->cr0), json.hex("cr2", c.x86->cr2);
+      json.hex("cr3", c.x86->cr3), json.hex("cr4", c.x86->cr4);
+    }
     json.close('}');
   }
   json.close(']');

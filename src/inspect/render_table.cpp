@@ -7,20 +7,16 @@
 namespace pagewright::inspect {
 namespace {
 
-constexpr std::string_view plain = "\033[0m", bold = "\033[1m", red = "\033[1;31m", yellow = "\033[33m", green = "\033[32m",
-                           cyan = "\033[36m", dim = "\033[2m";
+constexpr std::string_view plain = "\033[0m", bold = "\033[1m", red = "\033[1;31m", yellow = "\033[33m",
+                           green = "\033[32m", cyan = "\033[36m", dim = "\033[2m";
 
 /// Red: one side may both write and execute. Yellow: executable. Green: writable. Cyan: readable alone.
 [[nodiscard]] auto colour_of(rights r) noexcept -> std::string_view {
-  if (includes(r, rights::kernel_write | rights::kernel_execute) || includes(r, rights::user_write | rights::user_execute))
+  if (includes(r, rights::kernel_write | rights::kernel_execute) ||
+      includes(r, rights::user_write | rights::user_execute))
     return red;
   if ((r & rights::executes) != rights::none) return yellow;
   return (r & rights::writers) != rights::none ? green : cyan;
-}
-
-[[nodiscard]] auto rights_pair(rights r) -> std::string {
-  auto const t = text(r);
-  return fmt::format("{}/{}", t.kernel, t.user);
 }
 
 void put_rights(output_file &out, rights r) {
@@ -66,8 +62,8 @@ void heading(output_file &out, style look, std::string_view words) {
 }
 
 [[nodiscard]] auto view_text(view const &v) -> std::string {
-  return fmt::format("{}: {}, {} levels, {}-bit input, table {:#018x}", v.label, v.description.name, v.description.depth,
-                     v.description.input_bits(), v.from.table.value);
+  return fmt::format("{}: {}, {} levels, {}-bit input, table {:#018x}", v.label, v.description.name,
+                     v.description.depth, v.description.input_bits(), v.from.table.value);
 }
 
 }  // namespace
@@ -78,9 +74,10 @@ void table_dump::begin(view const &v) {
   if (look_.header) {
     if (view_ != nullptr) out_.put('\n');
     heading(out_, look_, view_text(v));
-    heading(out_, look_, look_.raw
-      ? "first              last                 size  krn/usr  page  level memory          physical            flags  slot                entry"
-      : "first              last                 size  krn/usr  page  level memory          physical            flags");
+    auto words = std::string{"first              last                 size  krn/usr  page  level memory          "
+                             "physical            flags"};
+    if (look_.raw) words += "  slot                entry";
+    heading(out_, look_, words);
   }
   view_ = &v;
 }
@@ -123,7 +120,8 @@ void table_dump::blocked(blocked_row const &b) {
   if (look_.colour) out_.put(red);
   if (g.why == fault_reason::unreadable)
     out_.put(fmt::format("MISSING: the {} table at {:#018x} is not in the image", name, b.table.value));
-  else out_.put(fmt::format("RESERVED: hardware rejects the {} entry {:#018x} at {:#018x}", name, g.entry, g.slot.value));
+  else
+    out_.put(fmt::format("RESERVED: hardware rejects the {} entry {:#018x} at {:#018x}", name, g.entry, g.slot.value));
   if (look_.colour) out_.put(plain);
   out_.put(repeat_text(b.repeats));
   out_.put('\n');
@@ -132,8 +130,7 @@ void table_dump::blocked(blocked_row const &b) {
 void table_dump::finish(dump_totals const &t) {
   if (!look_.header) return;
   auto words = fmt::format("{} {}, {} {} in {} {}", t.rows, t.rows == 1 ? "line" : "lines", t.leaves,
-                           t.leaves == 1 ? "leaf" : "leaves", t.tables + subject_.translated->views.size(),
-                           t.tables + subject_.translated->views.size() == 1 ? "table" : "tables");
+                           t.leaves == 1 ? "leaf" : "leaves", t.tables, t.tables == 1 ? "table" : "tables");
   if (t.unreadable != 0) words += fmt::format(", {} missing", t.unreadable);
   if (t.reserved != 0) words += fmt::format(", {} reserved", t.reserved);
   if (t.truncated) words += "; stopped at --limit";
@@ -145,9 +142,10 @@ void table_dump::finish(dump_totals const &t) {
 
 void table_walks::show(explained_walk const &w) {
   auto const tint = [&](std::string_view colour) { out_.put(look_.colour ? colour : std::string_view{}); };
-  heading(out_, look_, w.through == nullptr
-                           ? fmt::format("{:#018x}", w.asked.value)
-                           : fmt::format("{:#018x}  through {}, {}", w.asked.value, w.through->label, w.through->description.name));
+  heading(out_, look_,
+          w.through == nullptr
+              ? fmt::format("{:#018x}", w.asked.value)
+              : fmt::format("{:#018x}  through {}, {}", w.asked.value, w.through->label, w.through->description.name));
   if (look_.trace)
     for (auto const &s : w.trace()) {
       auto const &d = w.through->description;
@@ -166,7 +164,7 @@ void table_walks::show(explained_walk const &w) {
       if (s.taken != rights::none) {
         tint(yellow);
         out_.put("  takes ");
-        out_.put(rights_pair(s.taken));
+        put_rights(out_, s.taken);
         tint(plain);
       }
       out_.put('\n');
@@ -182,9 +180,10 @@ void table_walks::show(explained_walk const &w) {
   auto const &t = *w.outcome;
   out_.put(fmt::format("  -> {:#018x}  {} ", t.address.value, size_text(t.bytes())));
   tint(colour_of(t.effective));
-  out_.put(rights_pair(t.effective));
+  put_rights(out_, t.effective);
   tint(plain);
-  out_.put(fmt::format("  {}{}{}{}\n", text(t.type), t.global ? " global" : "", t.accessed ? " accessed" : "", t.dirty ? " dirty" : ""));
+  out_.put(fmt::format("  {}{}{}{}\n", text(t.type), t.global ? " global" : "", t.accessed ? " accessed" : "",
+                       t.dirty ? " dirty" : ""));
 }
 
 // --- info ---------------------------------------------------------------------------------------------------------
@@ -193,8 +192,9 @@ void table_info(output_file &out, subject s, std::string const &why_not, style l
   for (auto const &f : s.source->sources()) {
     out.put(fmt::format("{:<10} {}", "file", f.path));
     out.put(fmt::format(": {}{}{}, {} bytes{}\n", image::name(f.format),
-                        f.packing == image::compression::none ? "" : ", ", f.packing == image::compression::none ? "" : image::name(f.packing),
-                        f.bytes_on_disk, f.base ? fmt::format(", at {:#x}", *f.base) : ""));
+                        f.packing == image::compression::none ? "" : ", ",
+                        f.packing == image::compression::none ? "" : image::name(f.packing), f.bytes_on_disk,
+                        f.base ? fmt::format(", at {:#x}", *f.base) : ""));
   }
   for (auto const &line : s.source->warnings()) out.put(fmt::format("{:<10} {}\n", "warning", line));
 
@@ -205,7 +205,8 @@ void table_info(output_file &out, subject s, std::string const &why_not, style l
   for (std::size_t i = 0; i < extents.size() && i < shown; ++i)
     out.put(fmt::format("{:<10} {:#018x}-{:#018x} {:>6}\n", "", extents[i].first, extents[i].last,
                         size_text(extents[i].last - extents[i].first + 1)));
-  if (extents.size() > shown) out.put(fmt::format("{:<10} and {} more (--output json lists all)\n", "", extents.size() - shown));
+  if (extents.size() > shown)
+    out.put(fmt::format("{:<10} and {} more (--output json lists all)\n", "", extents.size() - shown));
 
   for (auto const &c : s.source->cpus()) {
     out.put(fmt::format("{:<10}", fmt::format("vCPU {}", c.index)));
@@ -225,7 +226,8 @@ void table_info(output_file &out, subject s, std::string const &why_not, style l
   }
   auto const &m = *s.translated;
   heading(out, look, fmt::format("{:<10} {}: {}", "machine", m.arch, m.mode));
-  for (auto const &r : m.registers) out.put(fmt::format("{:<10} {} = {:#x} ({})\n", "register", r.name, r.value, r.origin));
+  for (auto const &r : m.registers)
+    out.put(fmt::format("{:<10} {} = {:#x} ({})\n", "register", r.name, r.value, r.origin));
   for (auto const &line : m.evidence) out.put(fmt::format("{:<10} {}\n", "because", line));
   for (auto const &v : m.views) {
     out.put(fmt::format("{:<10} {}\n", "root", view_text(v)));

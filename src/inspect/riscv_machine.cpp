@@ -25,7 +25,8 @@ auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, pr
   auto const  satp    = g.root ? std::nullopt : take(m, "satp", g.satp);
   auto const  menvcfg = take(m, "menvcfg", g.menvcfg);
   if (!satp && !g.root)
-    return refuse(blame::request, "no root is known: dumps of RISC-V machines hold no satp; give --satp, or --root with "
+    return refuse(blame::request,
+                  "no root is known: dumps of RISC-V machines hold no satp; give --satp, or --root with "
                   "--arch and --mode");
 
   auto found = riscv::regime{riscv::mode::bare, 0, {}};
@@ -39,7 +40,9 @@ auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, pr
                     asked.mode.empty() ? "" : fmt::format(", not '{}'", asked.mode));
   } else if (wide) {
     auto const decoded = riscv::regime_of_satp64(*satp);
-    if (!decoded) return refuse(blame::request, "--satp {:#x}: MODE {} is reserved; 8, 9 and 10 are Sv39, Sv48 and Sv57", *satp, *satp >> 60);
+    if (!decoded)
+      return refuse(blame::request, "--satp {:#x}: MODE {} is reserved; 8, 9 and 10 are Sv39, Sv48 and Sv57", *satp,
+                    *satp >> 60);
     found = *decoded;
   } else {
     if (*satp >> 32 != 0) return refuse(blame::request, "--satp {:#x}: a 32-bit machine has a 32-bit satp", *satp);
@@ -52,9 +55,11 @@ auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, pr
   if (menvcfg) {
     options.memory_types      = (*menvcfg & bit(62)) != 0;
     options.hardware_accessed = (*menvcfg & bit(61)) != 0;
-    m.evidence.push_back(fmt::format("menvcfg.PBMTE = {}, menvcfg.ADUE = {}", +options.memory_types, +options.hardware_accessed));
+    m.evidence.push_back(
+        fmt::format("menvcfg.PBMTE = {}, menvcfg.ADUE = {}", +options.memory_types, +options.hardware_accessed));
   } else {
-    m.evidence.push_back("Svnapot and Svpbmt are assumed, and that hardware sets A and D: menvcfg is not known (--menvcfg)");
+    m.evidence.push_back(
+        "Svnapot and Svpbmt are assumed, and that hardware sets A and D: menvcfg is not known (--menvcfg)");
   }
   for (auto const &s : schemes)
     if (s.scheme == found.scheme) m.mode = s.name;

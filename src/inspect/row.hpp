@@ -62,7 +62,7 @@ struct blocked_row {
 };
 
 struct dump_totals {
-  u64  rows = 0, leaves = 0, tables = 0, unreadable = 0, reserved = 0;
+  u64  rows = 0, leaves = 0, tables = 0, unreadable = 0, reserved = 0;   // tables: the roots, too
   u64  leaf_bytes = 0;                  // of the leaves that were visited; repeated ones once
   bool truncated = false;               // stopped at the limit
 };

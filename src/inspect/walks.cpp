@@ -27,8 +27,10 @@ auto sentence(machine const &m, explained_walk const &w) -> std::string {
       return fmt::format("the address is not one of the {} bits that {} translates{}", d.input_bits(), d.name,
                          d.upper == extent::canonical ? ": it is not canonical" : "");
     case fault_reason::absent:       return fmt::format("the {} entry is absent", level);
-    case fault_reason::reserved:     return fmt::format("hardware rejects the {} entry: reserved bits or a reserved encoding", level);
-    case fault_reason::not_accessed: return fmt::format("the {} entry is not marked accessed, and hardware does not mark it", level);
+    case fault_reason::reserved:
+      return fmt::format("hardware rejects the {} entry: reserved bits or a reserved encoding", level);
+    case fault_reason::not_accessed:
+      return fmt::format("the {} entry is not marked accessed, and hardware does not mark it", level);
     case fault_reason::too_wide:
       return fmt::format("the address in the {} entry is wider than the machine's {} bits", level, d.output_bits);
     case fault_reason::unreadable:

@@ -12,22 +12,24 @@ struct control {
 };
 
 /// Is the processor in long mode? EFER.LMA tells; without EFER whatever else does. Says so in the evidence.
-[[nodiscard]] auto long_mode(machine &m, control const &c, captured const &dump, image::x86_state const *state,
-                             std::optional<u64> cr3) -> bool {
+[[nodiscard]] auto long_mode(machine &m, request const &asked, control const &c, captured const &dump,
+                             image::x86_state const *state, std::optional<u64> cr3) -> bool {
   if (c.efer) {
     bool const lma = (*c.efer & bit(10)) != 0;
     m.evidence.push_back(fmt::format("EFER.LMA = {}", +lma));
     return lma;
   }
-  if (state != nullptr && state->long_mode) {
-    m.evidence.push_back(fmt::format("EFER is not in the dump; long mode {}: {}", *state->long_mode ? "is on" : "is off",
-                                     state->long_mode_evidence));
+  // That long mode is off was judged by the CR0 and CR4 of the dump: not by those that are given in their place.
+  bool const replaced = asked.given.cr0 || asked.given.cr4;
+  if (state != nullptr && state->long_mode && (*state->long_mode || !replaced)) {
+    m.evidence.push_back(fmt::format("EFER is not in the dump; long mode {}: {}",
+                                     *state->long_mode ? "is on" : "is off", state->long_mode_evidence));
     return *state->long_mode;
   }
   if (dump.elf && (dump.elf->machine == image::elf_machine::i386 || dump.elf->machine == image::elf_machine::x86_64)) {
     bool const lma = dump.elf->machine == image::elf_machine::x86_64;
-    m.evidence.push_back(fmt::format("EFER is not known; long mode {}: the ELF header says {}", lma ? "is on" : "is off",
-                                     image::machine_name(dump.elf->machine)));
+    m.evidence.push_back(fmt::format("EFER is not known; long mode {}: the ELF header says {}",
+                                     lma ? "is on" : "is off", image::machine_name(dump.elf->machine)));
     return lma;
   }
   if (cr3 && *cr3 >> 32 != 0) {
@@ -63,7 +65,7 @@ struct control {
   if (c.cr0 && (*c.cr0 & bit(31)) == 0) return none;
 
   if (c.cr4) m.evidence.push_back(fmt::format("CR4.PAE = {}, CR4.LA57 = {}", *c.cr4 >> 5 & 1, +la57));
-  bool const on = (c.cr4 && (*c.cr4 & bit(5)) == 0) ? false : long_mode(m, c, dump, state, cr3);
+  bool const on = (c.cr4 && (*c.cr4 & bit(5)) == 0) ? false : long_mode(m, asked, c, dump, state, cr3);
   if (!c.cr4) {
     m.evidence.push_back(on ? "CR4 is not known: 4 levels are assumed (--cr4, or --arch x86-64-la57)"
                             : "CR4 is not known: PAE is assumed (--cr4, or --arch x86)");
@@ -99,12 +101,13 @@ auto x86_machine(request const &asked, captured const &dump, image::cpu_state co
   c.cr4          = take(m, "cr4", asked.given.cr4, from(&image::x86_state::cr4));
   c.efer         = take(m, "efer", asked.given.efer);
   auto const pat = take(m, "pat", asked.given.pat);
-  if (!asked.mode.empty())
-    return refuse(blame::request, "--mode is for RISC-V and AArch64; an x86 mode is named with --arch: {}", architecture_names);
 
   auto const mode = chosen_mode(m, asked, dump, c, state, cr3);
+  if (mode == x86::mode::none && asked.given.cr0)
+    return refuse(blame::request, "--cr0 {:#x}: CR0.PG is 0, the machine does not translate", *asked.given.cr0);
   if (mode == x86::mode::none)
-    return refuse(blame::input, "CR0.PG is 0: vCPU {} does not translate; choose another with --cpu, or give --cr0 or --arch",
+    return refuse(blame::input,
+                  "CR0.PG is 0: vCPU {} does not translate; choose another with --cpu, or give --cr0 or --arch",
                   asked.cpu.value_or(0));
   if (!cr3 && !asked.given.root)
     return refuse(blame::request, "no root is known: the image holds no vCPU state; give --cr3, or --root with --arch");
@@ -115,13 +118,8 @@ auto x86_machine(request const &asked, captured const &dump, image::cpu_state co
   auto const options = x86::options_of(c.cr4.value_or(bit(4)), c.efer, bits, pat.value_or(x86::pat_at_reset));
   m.arch = mode == x86::mode::paging_4level || mode == x86::mode::paging_5level ? "x86_64" : "i386";
   m.mode = mode_text(mode);
-  auto       format = x86::format_of(mode, options);
-  if (mode == x86::mode::pae) {
-    // Hardware reads PDPTEs when CR3 is loaded and never marks them. QEMU walks them like other entries and does.
-    format.levels[2].table_zero &= ~x86::a;
-  }
   auto const top = asked.given.root ? output_address{*asked.given.root} : x86::root_table(mode, *cr3);
-  m.views.push_back({asked.given.root ? "root" : "CR3", format,
+  m.views.push_back({asked.given.root ? "root" : "CR3", x86::format_of(mode, options),
                      {top, cr3 && c.cr4 ? x86::pcid_of(*cr3, *c.cr4) : u16{0}}});
 
   auto const note = [&m](std::string line) { m.evidence.push_back(std::move(line)); };

@@ -121,8 +121,28 @@ TEST(open, names_formats_it_does_not_read_and_the_way_out) {
   EXPECT_THAT(forge::message(forge::from(begin("AVML"))), HasSubstr("avml-convert"));
   EXPECT_THAT(forge::message(forge::from(begin("PAGEDU64"))), HasSubstr("Windows crash dump"));
   EXPECT_THAT(forge::message(forge::from(begin("\xD2\xBE\xD2\xBE"))), HasSubstr(".vmem"));
+  EXPECT_THAT(forge::message(forge::from(begin("LibvirtQemudPart"))), HasSubstr("virsh dump"));
   EXPECT_EQ(forge::must(forge::from(begin("KDUMP   "), {.format = container::raw})).total_bytes(), 4096u);
   EXPECT_EQ(forge::must(forge::from(begin("KDUMP   "), {}, 0)).total_bytes(), 4096u);
+}
+
+TEST(open, names_lime_compressed_with_zlib_and_takes_other_memory_that_begins_like_zlib_as_it_is) {
+  forge::bytes lime;
+  forge::lime(lime, 0x9000, 0x9fff, forge::pattern(0x1000, 3));
+  auto const packed = [](forge::bytes const &plain) {
+    uLongf       size = compressBound(static_cast<uLong>(plain.size()));
+    forge::bytes out(size);
+    EXPECT_EQ(compress(reinterpret_cast<Bytef *>(out.data()), &size, reinterpret_cast<Bytef const *>(plain.data()),
+                       static_cast<uLong>(plain.size())), Z_OK);
+    out.resize(size);
+    return out;
+  };
+  EXPECT_THAT(forge::message(forge::from(packed(lime))), HasSubstr("compressed with zlib"));
+  auto const other = packed(forge::pattern(5000));
+  EXPECT_TRUE(forge::holds(forge::must(forge::from(other)), 0, other));
+  auto damaged = packed(lime);
+  damaged.resize(3);
+  EXPECT_TRUE(forge::holds(forge::must(forge::from(damaged)), 0, damaged));
 }
 
 TEST(open, mixes_formats_and_believes_the_first_machine) {

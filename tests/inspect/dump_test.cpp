@@ -258,6 +258,58 @@ TEST(dump, stops_at_the_limit_and_says_so) {
   EXPECT_FALSE(dumped(t, o).totals.truncated) << "exactly as many as there are";
 }
 
+TEST(dump, counts_what_leads_nowhere_against_the_limit_and_says_its_whole_length) {
+  auto t = path_to_pages();
+  t.link(3, 0, 0, 0, 0);
+  for (u64 i = 2; i < 5; ++i) t.put(3, i, (0x4000'0000 | p | ps) + 0x2000);  // three slots, one item
+  t.put(3, 7, 0x4000'0000 | p | ps);
+  auto o  = inspect::dump_options{};
+  o.limit = 1;
+  auto const cut = dumped(t, o);
+  ASSERT_EQ(cut.blocks.size(), 1u);
+  EXPECT_EQ(cut.blocks[0].where.part.bytes(), 3 * 0x20'0000u) << "what is listed is not cut off";
+  EXPECT_TRUE(cut.rows.empty());
+  EXPECT_TRUE(cut.totals.truncated);
+
+  t.put(3, 7, 0);
+  EXPECT_FALSE(dumped(t, o).totals.truncated) << "exactly as many as there are";
+  o.limit = 0;
+  auto const none = dumped(t, o);
+  EXPECT_TRUE(none.blocks.empty());
+  EXPECT_EQ(none.totals.reserved, 0u);
+  EXPECT_TRUE(none.totals.truncated);
+}
+
+TEST(dump, by_rights_spends_the_limit_in_ascending_order) {
+  auto t = path_to_pages();
+  t.put(4, 0, 0x10'0000 | p);
+  t.link(3, 1, 1, 0x7777);
+  auto o  = merged_by(merging::rights);
+  o.limit = 1;
+  auto const k = dumped(t, o);
+  EXPECT_EQ(k.rows.size(), 1u);
+  EXPECT_TRUE(k.blocks.empty()) << "the missing table comes after the page";
+  EXPECT_TRUE(k.totals.truncated);
+}
+
+TEST(dump, stops_when_what_receives_it_fails) {
+  auto t = path_to_pages();
+  for (u64 i = 0; i < 100; ++i) t.put(4, 2 * i, i << 12 | p);
+  struct : kept {
+    auto failed() const -> bool { return rows.size() >= 3; }
+  } sink;
+  auto const memory = t.memory();
+  auto const totals = inspect::dump(x86_machine(), memory, {}, sink);
+  EXPECT_EQ(sink.rows.size(), 3u);
+  EXPECT_LT(totals.leaves, 10u);
+}
+
+TEST(dump, counts_the_root_among_the_tables) {
+  auto t = path_to_pages();
+  t.put(4, 0, 0x10'0000 | p);
+  EXPECT_EQ(dumped(t).totals.tables, 4u);
+}
+
 TEST(dump, shows_the_views_of_a_machine_one_after_another) {
   auto t = path_to_pages();
   t.put(4, 0, 0x10'0000 | p);

@@ -99,7 +99,7 @@ TEST(machine, of_x86_refuses_to_translate_without_paging) {
   auto asked      = x86_with(0x1000, 0);
   asked.given.cr0 = 0x33;
   auto const p    = problem_of(asked);
-  EXPECT_EQ(p.whose, blame::input);
+  EXPECT_EQ(p.whose, blame::request) << "the register was given";
   EXPECT_NE(p.message.find("CR0.PG"), std::string::npos) << p.message;
 }
 
@@ -120,6 +120,19 @@ TEST(machine, of_x86_takes_registers_from_the_dump_and_lets_the_command_line_ove
   EXPECT_EQ(must(asked, dump).views[0].from.table.value, 0x7000u);
   asked.cpu = 2;
   EXPECT_NE(problem_of(asked, dump).message.find("has 2 vCPUs"), std::string::npos);
+}
+
+TEST(machine, of_x86_does_not_judge_registers_that_are_given_by_those_of_the_dump) {
+  std::vector<image::cpu_state> cpus(1);                     // a vCPU that was not started yet
+  cpus[0].x86 = image::x86_state{.cr0 = 0x6000'0010, .long_mode = false, .long_mode_evidence = "CR0.PG is clear"};
+  auto dump = elf(image::elf_machine::x86_64);
+  dump.cpus = cpus;
+  EXPECT_EQ(problem_of({}, dump).whose, blame::input);
+  auto asked      = x86_with(0x1000, pae);
+  asked.given.cr0 = cr0;
+  EXPECT_EQ(must(asked, dump).mode, "4-level paging");
+  asked.given.cr0 = 0x11;
+  EXPECT_EQ(problem_of(asked, dump).whose, blame::request);
 }
 
 TEST(machine, follows_the_architecture_that_is_named) {
@@ -189,6 +202,17 @@ TEST(machine, of_aarch64_assumes_a_usual_tcr_and_says_so) {
   EXPECT_EQ(must(asked).views[0].description.upper, extent::ones);
 }
 
+TEST(machine, of_aarch64_has_tables_in_the_byte_order_of_its_dump) {
+  request asked;
+  asked.given.ttbr0 = 0x1000;
+  auto dump         = elf(image::elf_machine::aarch64);
+  EXPECT_EQ(must(asked, dump).views[0].description.order, byte_order::little);
+  dump.elf->order = std::endian::big;
+  auto const m    = must(asked, dump);
+  EXPECT_EQ(m.views[0].description.order, byte_order::big);
+  EXPECT_TRUE(says(m, "big-endian"));
+}
+
 TEST(machine, of_riscv_follows_satp) {
   request asked;
   asked.given.satp = 0x9001'd000'0008'3119;
@@ -240,6 +264,41 @@ TEST(machine, refuses_registers_of_two_processors) {
   named.arch      = architecture::aarch64;
   named.given.cr3 = 0x1000;
   EXPECT_EQ(problem_of(named).whose, blame::request);
+}
+
+TEST(machine, refuses_registers_of_another_processor_than_the_images_unless_it_is_named) {
+  auto asked = x86_with(0x1000, pae);
+  auto const p = problem_of(asked, elf(image::elf_machine::aarch64));
+  EXPECT_EQ(p.whose, blame::request);
+  EXPECT_NE(p.message.find("AArch64"), std::string::npos) << p.message;
+  asked.arch = architecture::x86_64;
+  EXPECT_EQ(must(asked, elf(image::elf_machine::aarch64)).arch, "x86_64");
+  EXPECT_EQ(must(x86_with(0x1000, pae), elf(image::elf_machine::s390)).arch, "x86_64") << "an unknown machine says nothing";
+}
+
+TEST(machine, refuses_a_root_that_is_no_address_of_a_table) {
+  request asked;
+  asked.given.root = 0x1020;
+  asked.arch       = architecture::x86_64;
+  EXPECT_NE(problem_of(asked).message.find("--cr3"), std::string::npos);
+  asked.arch = architecture::x86_pae;
+  EXPECT_EQ(must(asked).views[0].from.table.value, 0x1020u) << "a PDPT is aligned to 32 bytes";
+  asked.arch       = architecture::aarch64;
+  asked.given.tcr  = 0x0950'01f6'b54c'350c;
+  asked.given.root = 0x1080;
+  EXPECT_EQ(must(asked).views[0].from.table.value, 0x1080u) << "16 entries";
+  asked.given.root = 0x1041;
+  EXPECT_EQ(problem_of(asked).whose, blame::request);
+}
+
+TEST(machine, refuses_options_that_would_have_no_effect) {
+  request asked;
+  asked.given.satp = 0x8000'0000'0008'3119;
+  asked.mode       = "sv48";
+  EXPECT_NE(problem_of(asked).message.find("--root"), std::string::npos);
+  asked.mode.clear();
+  asked.physical_bits = 40;
+  EXPECT_NE(problem_of(asked).message.find("--phys-bits"), std::string::npos);
 }
 
 }  // namespace

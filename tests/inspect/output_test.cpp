@@ -74,6 +74,16 @@ TEST_F(output, keeps_the_access_rights_and_the_link_of_the_old_file) {
   EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
 
+TEST_F(output, does_not_replace_a_link_that_leads_nowhere) {
+  auto const link = folder / "link";
+  fs::create_symlink(folder / "missing", link);
+  auto const out = output_file::create(link.string());
+  ASSERT_FALSE(out);
+  EXPECT_NE(out.error().message.find("link to a file that does not exist"), std::string::npos) << out.error().message;
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(files(), 1);
+}
+
 TEST_F(output, says_where_it_cannot_write) {
   auto const out = output_file::create((folder / "missing" / "a.txt").string());
   ASSERT_FALSE(out);

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the command accepts and refuses, and the exit codes it answers with."""
+import subprocess
 import unittest
+from pathlib import Path
 
-from support import FAULT, OK, UNREADABLE, USAGE, folder_test, run
+from support import FAULT, OK, TOOL, UNREADABLE, USAGE, folder_test, run
 
 
 class help_and_version(folder_test):
@@ -26,12 +28,27 @@ class usage_errors(folder_test):
         self.refused('dump', *self.image, '--frobnicate', says='--frobnicate')
 
     def test_every_wrong_value_is_refused_with_its_option(self):
-        for option, value in (('--cr3', 'zzz'), ('--cr3', '10000000000000000'), ('--arch', 'vax'), ('--cpu', 'x'),
+        for option, value in (('--cr3', 'zzz'), ('--cr3', '10000000000000000'), ('--arch', 'vax'), ('--cpu', 'x'), ('--cpu', '-1'),
                               ('--output', 'xml'), ('--color', 'pink'), ('--merge', 'some'), ('--range', '5-1'),
                               ('--rights', 'q'), ('--page', '4Q'), ('--min-page', ''), ('--limit', '-1'),
-                              ('--format', 'zip'), ('--phys-bits', '99')):
+                              ('--limit', 'many'), ('--page', '3000'), ('--format', 'zip'), ('--phys-bits', '99')):
             with self.subTest(option=option, value=value):
                 self.refused('dump', *self.image, option, value, says=option if option != '--range' else 'range')
+
+    def test_an_empty_value_is_refused_and_not_taken_for_no_option(self):
+        for option in ('--range', '--rights', '--mode', '-o'):
+            with self.subTest(option=option):
+                self.refused('dump', *self.image, option, '', says=f'{option}: is given an empty value')
+        self.refused('walk', *self.image, '0', '--batch', '', says='--batch')
+
+    def test_options_that_mean_nothing_for_the_machine_are_refused(self):
+        self.refused('dump', self.raw, '--satp', '8000000000000001', '--mode', 'sv48', says='--root is not given')
+        self.refused('dump', *self.image, '--mode', 'sv48', says='--arch')
+        self.refused('dump', self.raw, '--satp', '8000000000000001', '--phys-bits', '40', says='for x86')
+
+    def test_a_register_given_as_a_root_is_refused_with_the_option_it_belongs_to(self):
+        self.refused('dump', self.raw, '--arch', 'x86-64', '--root', '1006', says='aligned to 4096 bytes')
+        self.refused('walk', self.raw, '0', '--arch', 'riscv64', '--mode', 'sv39', '--root', '8000000000000001', says='--satp')
 
     def test_options_that_exclude_one_another_are_refused(self):
         self.refused('dump', *self.image, '--user', '--kernel')
@@ -48,6 +65,16 @@ class usage_errors(folder_test):
     def test_a_walk_without_addresses_or_image_is_refused(self):
         self.refused('walk', *self.image, says='address')
         self.refused('walk', '1000', says='image')
+
+    def test_a_mistyped_address_is_not_taken_for_a_file(self):
+        for word in ('0xfffg', '0x1ffff800000000000'):
+            self.refused('walk', *self.image, '0', word, says=f"'{word}' is neither an address")
+        named = self.folder / '0xram'
+        named.write_bytes(self.raw.read_bytes())
+        done = subprocess.run([TOOL, 'walk', '0xram', '0', '--cr3', '1000'], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, OK, done.stderr)
+        done = subprocess.run([TOOL, 'walk', '0xram@0', '0', '--cr3', '1000'], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, OK, done.stderr)
 
     def test_csv_is_no_output_of_info(self):
         self.refused('info', self.raw, '--output', 'csv', says='--output')
@@ -72,6 +99,16 @@ class input_errors(folder_test):
 
     def test_info_of_an_image_without_a_root_succeeds_and_says_what_is_missing(self):
         self.assertIn('--cr3', self.must('info', self.raw).stdout)
+
+
+class standard_error(folder_test):
+    def test_the_exit_code_is_the_same_where_nothing_can_be_said(self):
+        if not Path('/dev/full').exists():
+            self.skipTest('there is no /dev/full here: a standard error that fails was not tried')
+        for words, code in ((['info', self.folder / 'nothing'], UNREADABLE), (['dump', self.raw], USAGE)):
+            with open('/dev/full', 'w') as full:
+                done = subprocess.run([TOOL, *map(str, words)], stdout=subprocess.DEVNULL, stderr=full, timeout=60)
+            self.assertEqual(done.returncode, code, words)
 
 
 class walks(folder_test):
@@ -114,6 +151,9 @@ class sources(folder_test):
         whole, split = self.json_of('dump', *self.image), self.json_of('dump', *parts)
         self.assertEqual(split['ranges'], whole['ranges'])
         self.assertEqual(len(split['source']['files']), 2)
+        mixed = self.json_of('dump', parts[3], *parts[:2], '--cr3', '1000')
+        self.assertEqual(mixed['ranges'], whole['ranges'], 'a word and an option')
+        self.assertEqual([f['path'][-4:] for f in mixed['source']['files']], ['/low', 'high'], 'those of -f come first')
         without = self.json_of('dump', *parts[:2], '--cr3', '1000')
         self.assertEqual(without['ranges'], [])
         self.assertEqual([(b['va'], b['table'], b['level']) for b in without['unreadable']],

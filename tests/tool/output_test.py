@@ -5,10 +5,11 @@ import io
 import json
 import os
 import pty
+import struct
 import subprocess
 import unittest
 
-from support import FAULT, TOOL, folder_test, validator
+from support import ANY, FAULT, TOOL, folder_test, tables, validator
 
 
 class documents(folder_test):
@@ -87,6 +88,12 @@ class dumps(folder_test):
     def test_the_limit_cuts_and_says_so(self):
         cut = self.json_of('dump', *self.image, '--limit', '2')
         self.assertEqual((len(cut['ranges']), cut['truncated']), (2, True))
+        self.assertFalse(self.json_of('dump', *self.image, '--limit', '7')['truncated'], 'exactly as many items as there are')
+
+    def test_the_tables_that_were_visited_are_counted_with_the_root(self):
+        counted = self.json_of('dump', *self.image)['totals']['tables']
+        self.assertEqual(counted, 6, 'PML4, PDPT, PD, two PTs and one that is missing')
+        self.assertIn(f'in {counted} tables', self.must('dump', *self.image).stdout)
 
     def test_other_layouts_say_what_the_json_says(self):
         ranges = self.json_of('dump', *self.image)['ranges']
@@ -114,6 +121,17 @@ class walked(folder_test):
         self.assertEqual(trace[3]['takes'], {'kernel': '--x', 'user': '--x'})
         self.assertEqual(trace[3]['fields'], {'P': 1, 'R/W': 1, 'U/S': 1, 'D': 1, 'address': '0x0000000000200000', 'XD': 1})
 
+    def test_tables_of_a_big_endian_machine_are_read_in_its_byte_order(self):
+        memory, base = bytearray(0x6000), 0x40000000
+        for page, index, entry in ((1, 0, 0x2003), (2, 0, 0x3003), (3, 0, 0x4003), (4, 1, 0x5403)):
+            struct.pack_into('>Q', memory, (page << 12) + 8 * index, base + entry)
+        header = b'\x7fELF' + bytes([2, 2, 1]) + bytes(9) + struct.pack('>HHIQQQIHHHHHH', 4, 183, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        header += struct.pack('>IIQQQQQQ', 1, 0, 0x1000, 0, base, len(memory), len(memory), 0)
+        core = self.folder / 'core'
+        core.write_bytes(header.ljust(0x1000, b'\0') + memory)
+        walk = self.json_of('walk', core, '1234', '--ttbr0', '40001000')['walks'][0]
+        self.assertEqual((walk.get('pa'), walk['trace'][3]['entry']), ('0x0000000040005234', '0x0000000040005403'))
+
     def test_faults_say_why_and_where(self):
         walks = self.json_of('walk', *self.image, '2000', '400000', '600000', '8000000000000000', code=FAULT)['walks']
         self.assertEqual([(w['fault']['why'], w['fault']['level']) for w in walks],
@@ -137,6 +155,20 @@ class files_and_colours(folder_test):
         out.write_text('old')
         self.refused('dump', self.raw, '--cr3', '77777000', '-o', out, code=3)
         self.assertEqual(out.read_text(), 'old')
+
+    def test_a_dump_that_cannot_be_written_stops(self):
+        if not os.path.exists('/dev/full'):
+            self.skipTest('there is no /dev/full here: a write that fails was not tried')
+        endless = tables(8)                     # two tables a level, each in every second slot: 2^36 leaves
+        for index in range(512):
+            endless.put(1, index, 2 + index % 2 << 12 | ANY)
+            for table in (2, 3, 4, 5):
+                endless.put(table, index, table // 2 * 2 + 2 + index % 2 << 12 | ANY)
+            endless.put(6, index, 0x100000 | ANY)
+            endless.put(7, index, 0x200000 | ANY)
+        self.raw.write_bytes(endless.bytes)
+        for layout in ('table', 'json', 'ndjson', 'csv'):
+            self.refused('dump', *self.image, '--output', layout, '-o', '/dev/full', code=3, says='/dev/full: cannot be written')
 
     def test_colour_is_for_terminals_and_never_for_files(self):
         self.assertNotIn('\033', self.must('dump', *self.image).stdout)
