@@ -2,7 +2,7 @@
 // Changing what is mapped in a range: unmap, protect and retype are one operation that differs in what it does to a leaf.
 #pragma once
 
-#include "editing.hpp"
+#include "reshape.hpp"
 
 namespace pagewright::editing {
 
@@ -21,9 +21,11 @@ class changer {
   using status = std::expected<void, error>;
 
  public:
-  constexpr changer(Site &site, range where, edit const &what, half_covered half, emptied empty) noexcept
+  /// Leaves larger than 2^largest_lg2 bytes are split, however much of them is covered.
+  constexpr changer(Site &site, range where, edit const &what, half_covered half, emptied empty,
+                    u8 largest_lg2 = 64) noexcept
       : s{site}, h{site.h}, first_{where.first.value}, edit_{what}, last_{where.last.value}, half_{half},
-        release_{what.erase && empty == emptied::release} {}
+        release_{what.erase && empty == emptied::release}, largest_lg2_{largest_lg2} {}
 
   /// Refuses what cannot be done and counts the tables that splitting half-covered leaves takes. Only the two ends of
   /// the range can need any; memory that may be missing is looked through whole.
@@ -43,6 +45,25 @@ class changer {
     if (level == 0 && !h.any_form(level, [](auto f) { return f->run_lg2 != 0 || f->size_code != 0; })) return {};
     if (auto const ok = survey_edge(level, table, first_, first_, need); !ok) return ok;
     return survey_edge(level, table, last_, last_ + 1, need);
+  }
+
+  /// Refuses leaves larger than the largest that cannot be split, and counts the tables that splitting the others takes.
+  constexpr auto survey_sizes(unsigned level, output_address table, u64 first, u64 last, demand &need) -> status {
+    u64 const size = pagewright::below(slot_lg2(h, level));
+    for (u64 at = first;;) {
+      u64 const  end   = (at | size) < last ? (at | size) : last;
+      auto const slot  = slot_address(h, level, table, index_of(h, level, at));
+      auto const entry = s.memory.load(slot, h->word());
+      if (!entry) return s.obstacle(error_reason::unreadable, level, at, slot, 0);
+      status result{};
+      switch (kind_of(h, level, *entry)) {
+        case entry_kind::table: result = survey_sizes(level - 1, table_of(h, *entry), at, end, need); break;
+        case entry_kind::leaf:  result = survey_size(level, table, slot, *entry, at, end, need); break;
+        default:                break;
+      }
+      if (!result || end == last) return result;
+      at = end + 1;
+    }
   }
 
   /// May the work begin in the table that `entry` points to, which holds all of the range? Not if it may be released.
@@ -72,6 +93,9 @@ class changer {
     auto const kind  = kind_of(h, level, entry);
     if (level != 0 && kind == entry_kind::table) return survey_edge(h.below(level), table_of(h, entry), at, edge, need);
     status result{};
+    u64 const size = pagewright::below(slot_lg2(h, level));
+    if (kind == entry_kind::absent && edit_.erase && !is_vacant(entry) && cuts(at & ~size, size) && half_ != half_covered::whole)
+      return s.obstacle(error_reason::would_split, level, at & ~size, slot, entry);
     if (kind == entry_kind::leaf)
       with_form(h, level, entry, [&](auto f) {
         u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
@@ -85,6 +109,25 @@ class changer {
         if (half_ == half_covered::refuse || !count_split(level, edge, leads, need))
           result = s.obstacle(error_reason::would_split, level, start, slot, entry);
       });
+    return result;
+  }
+
+  constexpr auto survey_size(unsigned level, output_address table, output_address slot, u64 entry, u64 at, u64 end,
+                             demand &need) -> status {
+    status result{};
+    with_form(h, level, entry, [&](auto f) {
+      u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
+      u64 const leads  = leaf_base(h, level, f, entry).value | mapped;
+      if (mapped <= pagewright::below(largest_lg2_)) return;
+      if (mapped > pagewright::below(slot_lg2(h, level)) && !is_whole_run(level, f, table, start, entry))
+        result = s.obstacle(error_reason::occupied, level, start, slot, entry);
+      for (unsigned under = level; result && under > 0 && slot_lg2(h, under) > largest_lg2_; --under) {
+        bool fit = false;
+        with_single_form(h, under - 1, [&](auto g) { fit = can_lead_to(g, leads, slot_lg2(h, under - 1)); });
+        if (!fit) result = s.obstacle(error_reason::would_split, level, start, slot, entry);
+        need.tables[under - 1] += (end >> slot_lg2(h, under)) - (at >> slot_lg2(h, under)) + 1;
+      }
+    });
     return result;
   }
 
@@ -129,7 +172,9 @@ class changer {
       } else if (kind == entry_kind::leaf) {
         with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
           u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
-          if (!cuts(start, mapped)) {
+          if (mapped > pagewright::below(largest_lg2_)) {
+            again = true;
+          } else if (!cuts(start, mapped)) {
             u64 const whole = (~last & mapped) == 0 ? last : (last & ~mapped) - 1;
             end = change_leaves(level, f, table, at, whole, owed);
           } else if (half_ == half_covered::whole) {
@@ -138,18 +183,32 @@ class changer {
             if (end > last) end = last;
           } else {
             again = true;
-            if (f->run_lg2 != 0 || f->size_code != 0) unfold(level, f, table, entry, start, at, owed);
-            else if (level != 0) split(level, f, slot, entry, start, owed);
           }
+          if (again) make_smaller(level, f, table, slot, entry, start, at, owed);
         });
-      } else if (kind == entry_kind::reserved && edit_.erase && is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0) {
-        s.put(slot, h->absent.value);  // it maps nothing
+      } else if (edit_.erase && !is_vacant(entry) && ((is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0) ||
+                                                      (kind == entry_kind::absent && half_ == half_covered::whole))) {
+        s.put(slot, h->absent.value);  // what hardware rejects, or a note in an absent entry, maps nothing
         if (h->caches_absent) owed.owe({{{at}, {end}}, static_cast<u8>(slot_lg2(h, 0u)), true});
       }
       if (again) continue;
       if (end == last) return;
       at = end + 1;
     }
+  }
+
+  /// One step towards leaves that the range covers whole. Precondition: surveyed and stocked.
+  template <class L, class Form, class Ledger>
+  constexpr void make_smaller(L level, Form f, output_address table, output_address slot, u64 entry, u64 start, u64 at,
+                              Ledger &owed) {
+    if (f->run_lg2 == 0 && f->size_code == 0) {
+      if (level != 0) split(s, level, f, slot, entry, start, owed);
+      return;
+    }
+    with_single_form(h, level, [&](auto single) {
+      regroup(s, level, f, single, table, start, leaf_lg2(h, level, f, entry), entry, (at - start) >> slot_lg2(h, level),
+              owed);
+    });
   }
 
   template <class L, class Ledger>
@@ -203,7 +262,7 @@ class changer {
         u64        entry = memory.load(slot, h->word()).value_or(h->absent.value);
         if (((entry ^ model) & telling) != 0 && !same_shape(level, f, entry)) break;
         if constexpr (!all) if (!changes(entry)) continue;
-        change_entry(memory, slot, entry, next);
+        s.change_entry(memory, slot, entry, next);
         if constexpr (!all) begin = begin == most ? seen : begin, end = seen;
       }
       count = seen, from = all ? 0 : begin, to = all ? seen - 1 : end;
@@ -253,86 +312,6 @@ class changer {
     return (entry & ~h->absent.mask) | (f.base & h->absent.mask);
   }
 
-  /// Replaces an entry by `next(entry)`, keeping what hardware marks meanwhile.
-  template <class Memory, class Next>
-  PAGEWRIGHT_INLINE constexpr void change_entry(Memory &memory, output_address slot, u64 entry, Next next) const {
-    if constexpr (Site::hardware_writes) {
-      while (!memory.compare_exchange(slot, h->word(), entry, next(entry))) {}
-    } else {
-      memory.store(slot, h->word(), next(entry));
-    }
-  }
-
-  /// Replaces a leaf by a table of the next smaller ones that say the same.
-  template <class L, class Form, class Ledger>
-  constexpr void split(L level, Form f, output_address slot, u64 entry, u64 start, Ledger &owed) {
-    auto const below = h.below(level);
-    auto const next  = s.spare.take(s.memory, h, below);
-    auto const base  = leaf_base(h, level, f, entry);
-    stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}}, static_cast<u8>(slot_lg2(h, 0u)), true};
-    u64 const  slots = bit(h->levels[below].index_bits);
-    if (u64{1} << stride_lg2(h, below) != h->entry_bytes) s.memory.clear(next, slots << stride_lg2(h, below));
-    s.replace(level, slot, entry, affected, owed, [&](u64 was) {
-      with_single_form(h, below, [&](auto small) {
-        u64 const bits = reshaped(h, f, was, below, small, {0});
-        fill(s.memory, slot_address(h, below, next, 0), h->word(), 1u << stride_lg2(h, below), slots,
-             [&](u64 i) { return bits | encode_address(h, below, small, base + (i << slot_lg2(h, below))); });
-      });
-      s.publish(next, slots << stride_lg2(h, below));
-      return encode_table(h, level, next);
-    });
-  }
-
-  /// Rewrites a run as leaves of one slot each. Hardware may have marked any slot of it: each of them gets the marks.
-  template <class L, class Form, class Ledger>
-  constexpr void unfold(L level, Form f, output_address table, u64 entry, u64 start, u64 at, Ledger &owed) {
-    unsigned const lg2 = leaf_lg2(h, level, f, entry);
-    u64 const  slots = bit(lg2 - slot_lg2(h, level));
-    auto const base  = leaf_base(h, level, f, entry);
-    auto const first = slot_address(h, level, table, index_of(h, level, start));
-    u64 const  stride = u64{1} << stride_lg2(h, level);
-    stale const affected{{{start}, {start | pagewright::below(lg2)}}, static_cast<u8>(slot_lg2(h, level)), false};
-    u64 const  bytes = slots * stride;
-    u64        whole = entry;  // the entry with the marks of all
-
-    auto const each = [&](auto &&body) {
-      for (u64 i = 0; i < slots; ++i) {
-        auto const slot = first + i * stride;
-        body(i, slot, s.memory.load(slot, h->word()).value_or(h->absent.value));
-      }
-    };
-    with_single_form(h, level, [&](auto single) {
-      auto const one = [&](u64 i) { return reshaped(h, f, whole, level, single, base + (i << slot_lg2(h, level))); };
-      bool const breaks =
-          duty_of(h, level, entry, one((at - start) >> slot_lg2(h, level))) == duty::break_before_make;
-      if (breaks) {
-        each([&](u64, output_address slot, u64 was) {
-          change_entry(s.memory, slot, was, [&](u64 e) { return Site::broken(h, e); });
-        });
-        s.publish(first, bytes);
-        s.drop_now(affected);
-      }
-      each([&](u64, output_address, u64 was) { whole = marked(f, whole, was); });
-      for (u64 before = ~whole; before != whole;) {  // again if hardware made a mark on the way: at most once for each
-        before = whole;
-        each([&](u64 i, output_address slot, u64 was) {
-          change_entry(s.memory, slot, was, [&](u64 now) {
-            whole = marked(f, whole, now);
-            return one(i);
-          });
-        });
-      }
-      s.publish(first, bytes);
-      if (!breaks) owed.owe(affected);
-    });
-  }
-
-  static constexpr auto marked(form const &f, u64 into, u64 from) noexcept -> u64 {
-    if (f->accessed != never && f->accessed(from)) into = (into & ~f->accessed.mask) | f->accessed.value;
-    if (f->dirty != never && f->dirty(from)) into = (into & ~f->dirty.mask) | f->dirty.value;
-    return into;
-  }
-
   Site        &s;
   H            h;
   // Not side by side: gcc would copy both at once from where they were just spilled one by one, and wait for the stores.
@@ -341,6 +320,7 @@ class changer {
   u64          last_;
   half_covered half_;
   bool         release_;
+  u8           largest_lg2_;
 };
 
 }  // namespace pagewright::editing

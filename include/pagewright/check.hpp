@@ -91,7 +91,9 @@ constexpr auto rights_bits(form const &f) noexcept -> u64 {
   for (auto const &row : f.grants) mask |= row.withheld.mask;
   return mask;
 }
-constexpr auto flag_bits(form const &f) noexcept -> u64 { return f.accessed.mask | f.dirty.mask | f.global.mask; }
+constexpr auto flag_bits(form const &f) noexcept -> u64 {
+  return f.accessed.mask | f.dirty.mask | f.global.mask | f.shared.mask;
+}
 
 /// All bits that matter in a leaf of form `n`, and in a table entry.
 constexpr auto used_bits(format const &f, unsigned n) noexcept -> u64 {
@@ -146,7 +148,7 @@ constexpr auto check_form(format const &f, unsigned n) noexcept -> flaw {
   if (pieces) return pieces;
   for (auto const &p : one.type)
     if (p.lo + p.width > 8u * f.entry_bytes) return bad(rule::bits_shared);
-  for (match const m : {one.is, one.accessed, one.dirty, one.global})
+  for (match const m : {one.is, one.accessed, one.dirty, one.global, one.shared})
     if (m != never && ((m.value & ~m.mask) != 0 || (m.mask & ~all) != 0)) return bad(rule::match_impossible);
   if ((address & (said | type | f.software | f.carried | one.base | one.zero)) != 0) return bad(rule::address_shared);
   if ((type & (said | f.software | f.carried)) != 0 || ((f.software | f.carried) & (said | one.zero)) != 0)
@@ -278,7 +280,8 @@ constexpr auto check_attributes(format const &f, unsigned n) noexcept -> flaw {
     if (got.type != asked.type) return bad(rule::memory_type_lost);
     bool const dirty = asked.dirty && (asked.allow & rights::writers) != rights::none;
     if ((one.accessed != never && got.accessed != asked.accessed) || (one.dirty != never && got.dirty != dirty) ||
-        (one.global != never && got.global != asked.global) || got.software != asked.software)
+        (one.global != never && got.global != asked.global) || (one.shared != never && got.shared != asked.shared) ||
+        got.software != asked.software)
       return bad(rule::flags_lost);
     return {};
   };
@@ -301,11 +304,12 @@ constexpr auto check_attributes(format const &f, unsigned n) noexcept -> flaw {
     want.type = f.types[i];
     if (auto const e = same(want, encode_attributes(h, one, want).entry)) return e;
   }
-  for (unsigned flags = 0; flags < 16; ++flags) {
+  for (unsigned flags = 0; flags < 32; ++flags) {
     want.global   = (flags & 1) != 0 && one.global != never;
     want.accessed = (flags & 2) != 0;
     want.dirty    = (flags & 4) != 0;
     want.software = (flags & 8) != 0 ? f.software : 0;
+    want.shared   = (flags & 16) != 0 && one.shared != never;
     if (auto const e = same(want, encode_attributes(h, one, want).entry)) return e;
   }
   return {};

@@ -34,12 +34,12 @@ constexpr auto must_break(H h, u64 bits) noexcept -> bool {
 ///
 /// Absent and reserved entries are held by no translation cache unless the format says so. Marking an entry accessed,
 /// or dirty where that is a bit of its own, and changing bits hardware ignores, leaves every cached translation right.
-/// A leaf may give way directly to a table that translates alike where the format resizes live; that the table does is
-/// the caller's affair.
+/// A leaf and a table may replace each other directly where the format resizes live, or while the leaf has its `resizing`
+/// bit set, if they translate alike; whether they do is the caller's affair and told by `alike`.
 /// Every other change of a valid entry may leave a stale one, also where hardware would recover by itself from a stale
 /// narrower translation at the price of a spurious fault.
 template <handle H, class L>
-constexpr auto duty_of(H h, L level, u64 was, u64 now) noexcept -> duty {
+constexpr auto duty_of(H h, L level, u64 was, u64 now, bool alike = true) noexcept -> duty {
   auto const old_kind = kind_of(h, level, was);
   auto const new_kind = kind_of(h, level, now);
   auto const valid    = [](entry_kind k) { return k == entry_kind::leaf || k == entry_kind::table; };
@@ -51,10 +51,12 @@ constexpr auto duty_of(H h, L level, u64 was, u64 now) noexcept -> duty {
   if (!valid(new_kind)) return duty::invalidate;
 
   u64 const changed = was ^ now;
-  if (old_kind == entry_kind::leaf && new_kind == entry_kind::table)
-    return h->break_before_make && !h->resizes_live ? duty::break_before_make : duty::invalidate;
-  if (old_kind != new_kind || must_break(h, changed))
-    return h->break_before_make ? duty::break_before_make : duty::invalidate;
+  if (old_kind != new_kind) {
+    u64 const leaf = old_kind == entry_kind::leaf ? was : now;
+    bool const direct = alike && (h->resizes_live || (leaf & h->resizing) != 0);
+    return h->break_before_make && !direct ? duty::break_before_make : duty::invalidate;
+  }
+  if (must_break(h, changed)) return duty::break_before_make;
   if (old_kind == entry_kind::table) return duty::invalidate;
 
   u64 ignored = h->software, marks = 0;

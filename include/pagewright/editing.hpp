@@ -19,6 +19,10 @@ enum class error_reason : u8 {
   inexpressible_software,    // software bits outside format::software
   occupied,                  // a live leaf, or an entry hardware rejects, is in the way: `entry` says what
   withheld,                  // a table entry above withholds rights the mapping needs
+  not_a_table,               // the walk ends above the level asked for, or no table entry is there
+  not_mapped,                // nothing is mapped there
+  wrong_size,                // what is mapped there has another size, or the format has no leaf of this one
+  fixed_bits,                // the change would alter an address, or what kind of entry it is
   would_split,               // a leaf is only half covered, and that was to be refused
   no_frames,                 // the frame source has no more that the format's table entries can point to
   unreadable,                // no memory where a table should be
@@ -34,6 +38,10 @@ constexpr auto text(error_reason r) noexcept -> char const * {
     case error_reason::inexpressible_software:    return "software bits the format does not have";
     case error_reason::occupied:                  return "occupied";
     case error_reason::withheld:                  return "rights withheld by a table above";
+    case error_reason::not_a_table:               return "no table entry there";
+    case error_reason::not_mapped:                return "nothing mapped there";
+    case error_reason::wrong_size:                return "leaf of another size";
+    case error_reason::fixed_bits:                return "bits that tell kind, size or address of the entry";
     case error_reason::would_split:               return "leaf only half covered";
     case error_reason::no_frames:                 return "no frames left";
     case error_reason::unreadable:                return "unreadable";
@@ -50,11 +58,19 @@ struct error {
   u64            entry = 0;
 };
 
-/// Which leaves a mapping may use: no larger than 2^largest_lg2 bytes, and whether runs of slots that act as one
-/// (contiguous hint, NAPOT) may be written.
+/// Which leaves a mapping may use: none larger than 2^largest_lg2 bytes or smaller than 2^smallest_lg2, and whether runs
+/// of slots that act as one (contiguous hint, NAPOT) may be written.
 struct leaf_limits {
-  u8   largest_lg2 = 63;
-  bool runs        = true;
+  u8   largest_lg2  = 63;
+  bool runs         = true;
+  u8   smallest_lg2 = 0;
+};
+
+/// What table entries leave to a mapping below them: those of new tables at least `leave`; those of existing tables that
+/// withhold what the mapping needs are an error, or with `widen` let it through once nothing can fail any more.
+struct parent_rights {
+  rights leave = rights::all;
+  bool   widen = false;
 };
 
 /// What becomes of a large leaf that the range covers only in part.
@@ -152,12 +168,12 @@ struct site {
     return std::unexpected{error{why, {extended(h, at)}, static_cast<u8>(level), slot, entry}};
   }
 
-  /// Are all slots of `table` absent? Missing memory counts as not: it is not provably empty.
+  /// Are all slots of `table` vacant? Missing memory counts as not: it is not provably empty.
   template <class L>
   constexpr auto is_empty(L level, output_address table) -> bool {
     for (u64 i = 0; i < bit(h->levels[level].index_bits); ++i) {
       auto const entry = memory.load(slot_address(h, level, table, i), h->word());
-      if (!entry || !h->absent(*entry)) return false;
+      if (!entry || !is_vacant(*entry)) return false;
     }
     return true;
   }
@@ -228,6 +244,16 @@ struct site {
     return was;
   }
 
+  /// Replaces an entry by `next(entry)`, keeping what hardware marks meanwhile.
+  template <class Memory, class Next>
+  PAGEWRIGHT_INLINE constexpr void change_entry(Memory &memory, output_address slot, u64 entry, Next next) const {
+    if constexpr (hardware_writes) {
+      while (!memory.compare_exchange(slot, h->word(), entry, next(entry))) {}
+    } else {
+      memory.store(slot, h->word(), next(entry));
+    }
+  }
+
   /// `entry` made absent with everything else kept, so that it can be made again from what is in memory.
   PAGEWRIGHT_INLINE static constexpr auto broken(H h, u64 entry) noexcept -> u64 {
     return (entry & ~h->absent.mask) | h->absent.value;
@@ -240,25 +266,43 @@ struct site {
   }
 
   /// Replaces a valid entry by `remake(was)`, `was` with the marks hardware made meanwhile: by break-before-make where that
-  /// is the duty, otherwise at once with `affected` owed. `remake` may be called more than once.
+  /// is the duty, otherwise at once with `affected` owed. `remake` may be called more than once. `alike`: a leaf and a
+  /// table that replace each other translate alike. Returns what was there last.
   template <class L, class Ledger, class Remake>
-  constexpr void replace(L level, output_address slot, u64 was, stale const &affected, Ledger &owed, Remake &&remake) {
-    u64 now = remake(was);
-    if (duty_of(h, level, was, now) == duty::break_before_make) {
+  constexpr auto replace(L level, output_address slot, u64 was, stale const &affected, Ledger &owed, Remake &&remake,
+                         bool alike = true) -> u64 {
+    auto const is_leaf = [&](u64 entry) { return kind_of(h, level, entry) == entry_kind::leaf; };
+    u64 const  now = remake(was), hold = h->resizing;
+    if (duty_of(h, level, was, now, alike) != duty::break_before_make) {
+      was = set(slot, was, affected, owed, remake);
+    } else if (alike && hold != 0 && is_leaf(was) != is_leaf(now)) {  // the leaf is held off while the caches may have both
+      bool const shrinks = is_leaf(was);
+      auto const held    = [&](u64 e) { return (shrinks ? e : remake(e)) | hold; };
+      u64 const  before  = set(slot, was, affected, owed, held);
+      drop_now(affected);
+      was = set(slot, held(before), affected, owed, [&](u64 e) { return shrinks ? remake(e) : e & ~hold; });
+      if (!shrinks) was = before;
+    } else {
       was = swap(slot, was, h->absent.value);
       publish(slot, h->entry_bytes);
       drop_now(affected);
-      now = remake(was);
-      memory.store(slot, h->word(), now);
-    } else {
-      if constexpr (hardware_writes) {
-        while (!memory.compare_exchange(slot, h->word(), was, now)) now = remake(was);
-      } else {
-        memory.store(slot, h->word(), now);
-      }
-      owed.owe(affected);
+      memory.store(slot, h->word(), remake(was));
+      publish(slot, h->entry_bytes);
     }
+    return was;
+  }
+
+  /// Replaces a valid entry by `remake(was)` at once, with `affected` owed. Returns what was there last.
+  template <class Ledger, class Remake>
+  constexpr auto set(output_address slot, u64 was, stale const &affected, Ledger &owed, Remake &&remake) -> u64 {
+    if constexpr (hardware_writes) {
+      while (!memory.compare_exchange(slot, h->word(), was, remake(was))) {}
+    } else {
+      memory.store(slot, h->word(), remake(was));
+    }
+    owed.owe(affected);
     publish(slot, h->entry_bytes);
+    return was;
   }
 
   /// Hands a table that is linked no more to `owed`, paying what it holds first if it is full.

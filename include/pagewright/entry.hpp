@@ -28,6 +28,7 @@ struct attributes {
   bool        global   = false;
   bool        accessed = true;   // set beforehand, so that hardware need not
   bool        dirty    = true;   // likewise, where writing is allowed
+  bool        shared   = false;  // with the hypervisor or with devices: not encrypted, where the format tells
   u64         software = 0;      // raw bits, all within format::software
 
   friend constexpr auto operator==(attributes const &, attributes const &) -> bool = default;
@@ -89,6 +90,9 @@ PAGEWRIGHT_INLINE constexpr auto extended(H h, u64 at) noexcept -> u64 {
 }
 
 // --- classification ---------------------------------------------------------------------------------------------
+
+/// Is nothing in this slot, not even a note that software left in an absent entry? (Zero is absent in every format.)
+PAGEWRIGHT_INLINE constexpr auto is_vacant(u64 entry) noexcept -> bool { return entry == 0; }
 
 /// Calls `body(shape)` with the shape of leaf that fills exactly one slot of `level`; returns whether there is one.
 template <handle H, class L, class Body>
@@ -214,6 +218,7 @@ PAGEWRIGHT_INLINE constexpr auto attributes_of(H h, Form const &f, u64 entry) no
           .global   = f->global(entry),
           .accessed = f->accessed(entry),
           .dirty    = f->dirty(entry),
+          .shared   = f->shared(entry),
           .software = entry & h->software};
 }
 
@@ -299,8 +304,12 @@ constexpr auto encode_attributes(H h, Form const &f, attributes const &want) noe
   u64 entry = f->base | *may | *type | want.software;
   entry = flag(entry, f->accessed, want.accessed);
   entry = flag(entry, f->dirty, want.dirty && writable);
-  // "Global" may be a set or a cleared bit: say both ways explicitly.
-  if (f->global != never) entry = (entry & ~f->global.mask) | (want.global ? f->global.value : f->global.mask & ~f->global.value);
+  // These may be a set or a cleared bit: say both ways explicitly.
+  auto const either = [](u64 e, match m, bool on) {
+    return m == never ? e : (e & ~m.mask) | (on ? m.value : m.mask & ~m.value);
+  };
+  entry = either(entry, f->global, want.global);
+  entry = either(entry, f->shared, want.shared);
   return {entry, inexpressible::no};
 }
 
@@ -342,14 +351,22 @@ constexpr auto reshaped(H h, From const &from, u64 entry, L to_level, To const &
   carry(from->accessed, to->accessed);
   carry(from->dirty, to->dirty);
   carry(from->global, to->global);
+  carry(from->shared, to->shared);
   return now;
 }
 
-/// An entry of `level` that points to the table at `next`, granting everything the format's tables can.
+/// An entry of `level` that points to the table at `next` and leaves at least the rights `leave` to what is below it.
 template <handle H, class L>
-PAGEWRIGHT_INLINE constexpr auto encode_table(H h, L level, output_address next) noexcept -> u64 {
+PAGEWRIGHT_INLINE constexpr auto encode_table(H h, L level, output_address next, rights leave = rights::all) noexcept -> u64 {
   return h->levels[level].table_base | scatter(h->table_address, next.value) |
-         (h->levels[level].narrows ? granting(h->table_grants, rights::all) : 0);
+         (h->levels[level].narrows ? granting(h->table_grants, leave) : 0);
+}
+
+/// `entry`, a table entry, made to leave the rights `leave`, or the least that include them and that the format can say.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto narrowed_to(H h, L level, u64 entry, rights leave) noexcept -> u64 {
+  if (!h->levels[level].narrows) return entry;
+  return (entry & ~grant_bits(h->table_grants)) | granting(h->table_grants, leave);
 }
 
 }  // namespace pagewright

@@ -51,6 +51,7 @@ struct form {
   grant grants[8]{};
   piece type[3]{};                 // the index into format::types
   match accessed{}, dirty{}, global{};
+  match shared{};                  // memory that is not encrypted for this machine alone (SEV C-bit, TDX shared bit)
   u64   base = 0;                  // set in every new leaf of this shape
   u64   zero = 0;                  // hardware rejects a leaf with any of these set
 
@@ -132,6 +133,7 @@ struct format {
   u64  live          = ~u64{0};     // bits of a valid entry that may change without break-before-make
   bool break_before_make = false;   // other changes of a valid entry must pass through an absent one
   bool resizes_live      = false;   // but one leaf and smaller ones that translate alike may replace each other directly
+  u64  resizing          = 0;       // or may while the larger leaf has this bit set (Arm nT)
   bool caches_absent     = false;   // the TLB may hold absent entries: a new mapping must be invalidated too
 
   field fields[max_fields]{};

@@ -16,33 +16,37 @@ class mapper {
   explicit constexpr mapper(Site &site) noexcept : s{site}, h{site.h} {}
 
   /// Checks everything that can be checked without looking at the tables.
-  constexpr auto prepare(range where, output_address to, attributes const &want, leaf_limits limits) -> status {
+  constexpr auto prepare(range where, output_address to, attributes const &want, leaf_limits limits, parent_rights parents)
+      -> status {
     if (auto const ok = s.check(where); !ok) return ok;
+    if (auto const ok = prepare(parents, want.allow, where.first); !ok) return ok;
     if (!is_aligned(to.value, slot_lg2(h, 0u))) return std::unexpected{error{error_reason::misaligned, where.first}};
     u64 const widest = pagewright::below(h->output_bits), span = where.last.value - where.first.value;
     if (to.value > widest || span > widest - to.value) return std::unexpected{error{error_reason::too_wide, where.first}};
 
     first_ = where.first.value, delta_ = to.value - where.first.value, last_ = where.last.value, allow_ = want.allow;
+    unsigned const least = limits.smallest_lg2 > slot_lg2(h, 0u) ? limits.smallest_lg2 : slot_lg2(h, 0u);
     auto flaw  = inexpressible::no;
-    bool stray = false;
-    h.descend([&](auto level) {
+    bool stray = false, filler = false;  // is there a shape of the least size, with which all of the range can be filled?
+    if (is_aligned(first_ | delta_ | (last_ + 1), least)) h.descend([&](auto level) {
       h.any_form(level, [&](auto f) {
         auto const lg2     = slot_lg2(h, level) + f->run_lg2;
-        bool const granule = level == 0 && f->run_lg2 == 0;
+        bool const granule = level == 0 && f->run_lg2 == 0, fills = lg2 == least && f->size_code == 0;
         bool const allowed = lg2 <= limits.largest_lg2 && (f->run_lg2 == 0 || limits.runs) && f->size_code == 0;
+        if (lg2 < least) return false;
         if (!granule && (!allowed || !is_aligned(delta_, lg2) || span < pagewright::below(lg2))) return false;
-        auto const bits = encode_attributes(h, f, want);
-        if (granule) flaw = bits.flaw;
+        auto const bits  = encode_attributes(h, f, want);
         bool const leads = granule ? granules_lead(f) : can_lead_to(f, to.value + span, lg2);
-        if (granule && !leads) stray = true;
+        if (fills) filler = true, flaw = bits.flaw, stray = !leads;
         if (bits.flaw != inexpressible::no || !leads) return false;
         bits_[f.index] = bits.entry;
         usable_[level] |= static_cast<u8>(1u << f.index);
-        if (f->run_lg2 == 0) leaf_levels_ |= static_cast<u8>(1u << level);
+        if (f->run_lg2 == 0 || fills) leaf_levels_ |= static_cast<u8>(1u << level);
         return false;
       });
       return false;
     });
+    if (!filler) return std::unexpected{error{error_reason::wrong_size, where.first}};
     if (flaw == inexpressible::no && stray) return std::unexpected{error{error_reason::too_wide, where.first}};
     switch (flaw) {
       case inexpressible::no:          return {};
@@ -51,6 +55,30 @@ class mapper {
       case inexpressible::software:    break;
     }
     return std::unexpected{error{error_reason::inexpressible_software, where.first}};
+  }
+
+  /// Can new tables leave exactly what they are to leave, and is that enough for the mapping?
+  constexpr auto prepare(parent_rights parents, rights allow, input_address first) -> status {
+    parents_ = parents;
+    if (parents.leave == rights::all) return {};
+    if (!includes(parents.leave, allow)) return std::unexpected{error{error_reason::withheld, first}};
+    for (unsigned level = 1; level < h->depth; ++level)
+      if (h->levels[level].narrows && granted(h->table_grants, granting(h->table_grants, parents.leave)) != parents.leave)
+        return std::unexpected{error{error_reason::inexpressible_rights, first, static_cast<u8>(level)}};
+    return {};
+  }
+
+  /// Checks a note to be left in every granule of `where`.
+  constexpr auto prepare(range where, u64 note) -> status {
+    if (auto const ok = s.check(where); !ok) return ok;
+    if (is_vacant(note) || !h->absent(note) || note > pagewright::below(8u * h->entry_bytes))
+      return std::unexpected{error{error_reason::fixed_bits, where.first, 0, {}, note}};
+    first_ = where.first.value, last_ = where.last.value, addressed_ = 0, leaf_levels_ = 1;
+    with_single_form(h, 0u, [&](auto f) {
+      bits_[f.index] = note;
+      usable_[0]     = static_cast<u8>(1u << f.index);
+    });
+    return {};
   }
 
   /// Can leaves of shape `f`, the granule, lead wherever this mapping needs them: everywhere, or only at the ends that
@@ -136,7 +164,7 @@ class mapper {
       if (!entry) return s.obstacle(error_reason::unreadable, level, at, slot, 0);
       bool const leaf_here = fits(level, at, end);
 
-      if (h->absent(*entry)) {
+      if (is_vacant(*entry)) {
         if (!leaf_here) count_fresh(level, at, end, 1, need);
       } else if (kind_of(h, level, *entry) != entry_kind::table) {
         return s.obstacle(error_reason::occupied, level, at, slot, *entry);
@@ -145,7 +173,7 @@ class mapper {
         replaces_ = true;
       } else {
         auto const allowed = table_rights(h, level, *entry);
-        if (!includes(allowed, allow_)) return s.obstacle(error_reason::withheld, level, at, slot, *entry);
+        if (!includes(allowed, allow_) && !parents_.widen) return s.obstacle(error_reason::withheld, level, at, slot, *entry);
         if (auto const ok = survey(h.below(level), next, at, end, need); !ok) return ok;
       }
       if (end == last) return {};
@@ -153,14 +181,14 @@ class mapper {
     }
   }
 
-  /// The first address of `first`..`last` whose slot is not absent, or the one after `last`.
+  /// The first address of `first`..`last` whose slot is not vacant, or the one after `last`.
   template <class L>
   constexpr auto skip_absent(L level, output_address table, u64 first, u64 last) const -> u64 {
     decltype(s.memory) memory = s.memory;
     u64 const count = ((last - first) >> slot_lg2(h, level)) + 1, from = index_of(h, level, first);
     for (u64 i = 0; i < count; ++i) {
       auto const entry = memory.load(slot_address(h, level, table, from + i), h->word());
-      if (!entry || !h->absent(*entry)) return first + (i << slot_lg2(h, level));
+      if (!entry || !is_vacant(*entry)) return first + (i << slot_lg2(h, level));
     }
     return last + 1;
   }
@@ -173,7 +201,7 @@ class mapper {
       auto const slot  = slot_address(h, level, table, i);
       auto const entry = s.memory.load(slot, h->word());
       if (!entry) return s.obstacle(error_reason::unreadable, level, here, slot, 0);
-      if (h->absent(*entry)) continue;
+      if (is_vacant(*entry)) continue;
       if (level == 0 || kind_of(h, level, *entry) != entry_kind::table)
         return s.obstacle(error_reason::occupied, level, here, slot, *entry);
       if (auto const found = occupant(h.below(level), table_of(h, *entry), here); !found) return found;
@@ -215,14 +243,27 @@ class mapper {
     auto const below = h.below(level);
     if constexpr (!fresh) {
       u64 const entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
-      if (!h->absent(entry)) return write<false>(below, table_of(h, entry), at, end, owed);
+      if (!h->absent(entry)) {
+        auto const allowed = table_rights(h, level, entry);
+        if (!includes(allowed, allow_)) widen(level, slot, entry, at, allowed | allow_, owed);
+        return write<false>(below, table_of(h, entry), at, end, owed);
+      }
     }
     auto const next = s.spare.take(s.memory, h, below);
     write<true>(below, next, at, end, owed);
-    if constexpr (fresh) s.memory.store(slot, h->word(), encode_table(h, level, next));
-    else s.put(slot, encode_table(h, level, next));
+    u64 const entry = encode_table(h, level, next, parents_.leave);
+    if constexpr (fresh) s.memory.store(slot, h->word(), entry);
+    else s.put(slot, entry);
     linked_ = true;
     if (h->levels[level].loaded) owed.owe({{{at}, {end}}, static_cast<u8>(slot_lg2(h, 0u)), true});
+  }
+
+  /// Makes an existing table entry leave `leave` too. Nothing that was mapped below loses a right, but it may gain one.
+  template <class L, class Ledger>
+  constexpr void widen(L level, output_address slot, u64 entry, u64 at, rights leave, Ledger &owed) {
+    u64 const   size = pagewright::below(slot_lg2(h, level));
+    stale const affected{{{at & ~size}, {at | size}}, static_cast<u8>(slot_lg2(h, 0u)), true};
+    s.replace(level, slot, entry, affected, owed, [&](u64 was) { return narrowed_to(h, level, was, leave); });
   }
 
   /// Leaves into the neighbouring slots that cover `at`..`end`, each as large as alignment and length allow.
@@ -259,13 +300,13 @@ class mapper {
     u64 const  from  = index_of(h, level, at), count = ((end - at) >> slot_lg2(h, level)) + 1;
     u64 const  out   = at + delta_;
     auto const entry = [&](u64 i) PAGEWRIGHT_INLINE {
-      return bits | encode_address(h, level, f, {out + (i << slot_lg2(h, level))});
+      return bits | (encode_address(h, level, f, {out + (i << slot_lg2(h, level))}) & addressed_);
     };
     auto const slot  = slot_address(h, level, table, from);
     u64 const  bytes = u64{1} << stride_lg2(h, level);
     decltype(s.memory) memory = s.memory;  // a store to a table may alias the original, which would be loaded again each time
     // An address in one field counts up by the same step from slot to slot; `prepare` saw to it that nothing is carried out.
-    auto const next = [e = entry(0), step = encode_address(h, level, f, {bit(slot_lg2(h, level))})](u64) mutable {
+    auto const next = [e = entry(0), step = encode_address(h, level, f, {bit(slot_lg2(h, level))}) & addressed_](u64) mutable {
       return std::exchange(e, e + step);
     };
     if constexpr (fresh) {
@@ -291,7 +332,7 @@ class mapper {
         // The replaced tables were walked for other addresses too: a stride that meets each of them.
         stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}},
                              static_cast<u8>(slot_lg2(h, 1u)), true};
-        s.replace(level, here, was, affected, owed, [&](u64) { return entry(i); });
+        s.replace(level, here, was, affected, owed, [&](u64) { return entry(i); }, false);
         s.retire(h.below(level), table_of(h, was), owed);
       }
     }
@@ -300,7 +341,9 @@ class mapper {
   Site &s;
   H     h;
   u64   first_ = 0, delta_ = 0, last_ = 0;  // in this order: see changer
+  u64        addressed_ = ~u64{0};         // 0: what is written says no address
   rights     allow_ = rights::none;
+  parent_rights parents_{};
   u8         leaf_levels_ = 0;             // the levels at which a leaf of one slot may lie, a bit each
   bool       replaces_ = false;            // somewhere an empty table makes way for a leaf
   bool       linked_   = false;            // a new table was linked

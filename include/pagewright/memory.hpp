@@ -48,55 +48,72 @@ constexpr auto is_native(byte_order order) noexcept -> bool {
   return (order == byte_order::little) == (std::endian::native == std::endian::little);
 }
 
-/// All physical memory mapped at one offset, as kernels have it: the fast path. Loads and stores go straight to
-/// `offset + address`. Precondition: every address used is mapped there; nothing is checked.
-class direct_map {
- public:
-  static constexpr bool always_readable = true, cheap_to_copy = true;
+/// Memory reached through pointers: `locate(address)` says where a physical address appears, or is null where it does not.
+/// An access never crosses a table, so each table needs to be in one piece only. Loads and stores are single-copy atomic.
+template <class Locate>
+class mapped_memory {
+  static constexpr bool everywhere = requires { requires Locate::everywhere; };
 
-  /// Physical address 0 appears at `base`.
-  explicit direct_map(void *base) noexcept : offset_{reinterpret_cast<std::uintptr_t>(base)} {}
+ public:
+  static constexpr bool always_readable = everywhere, cheap_to_copy = everywhere;
+
+  explicit constexpr mapped_memory(Locate locate) noexcept : locate_{locate} {}
 
   PAGEWRIGHT_INLINE auto load(output_address a, word w) const noexcept -> std::optional<u64> {
-    u64 const v = w.bytes == 8 ? __atomic_load_n(at64(a), __ATOMIC_RELAXED)
-                               : u64{__atomic_load_n(at32(a), __ATOMIC_RELAXED)};
+    auto const *const p = at<void>(a);
+    if (!everywhere && p == nullptr) return std::nullopt;
+    u64 const v = w.bytes == 8 ? __atomic_load_n(static_cast<cell64 const *>(p), __ATOMIC_RELAXED)
+                               : u64{__atomic_load_n(static_cast<cell32 const *>(p), __ATOMIC_RELAXED)};
     return native(v, w);
   }
+  /// Precondition of what writes: the address appears somewhere.
   PAGEWRIGHT_INLINE void store(output_address a, word w, u64 v) noexcept {
-    if (w.bytes == 8) __atomic_store_n(at64(a), native(v, w), __ATOMIC_RELEASE);
-    else __atomic_store_n(at32(a), static_cast<u32>(native(v, w)), __ATOMIC_RELEASE);
+    if (w.bytes == 8) __atomic_store_n(at<cell64>(a), native(v, w), __ATOMIC_RELEASE);
+    else __atomic_store_n(at<cell32>(a), static_cast<u32>(native(v, w)), __ATOMIC_RELEASE);
   }
   PAGEWRIGHT_INLINE auto exchange(output_address a, word w, u64 v) noexcept -> u64 {
-    u64 const was = w.bytes == 8 ? __atomic_exchange_n(at64(a), native(v, w), __ATOMIC_ACQ_REL)
-                                 : __atomic_exchange_n(at32(a), static_cast<u32>(native(v, w)), __ATOMIC_ACQ_REL);
+    u64 const was = w.bytes == 8 ? __atomic_exchange_n(at<cell64>(a), native(v, w), __ATOMIC_ACQ_REL)
+                                 : __atomic_exchange_n(at<cell32>(a), static_cast<u32>(native(v, w)), __ATOMIC_ACQ_REL);
     return native(was, w);
   }
   PAGEWRIGHT_INLINE auto compare_exchange(output_address a, word w, u64 &expected, u64 desired) noexcept -> bool {
     u64 old = native(expected, w);
     bool done = false;
     if (w.bytes == 8) {
-      done = __atomic_compare_exchange_n(at64(a), &old, native(desired, w), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+      done = __atomic_compare_exchange_n(at<cell64>(a), &old, native(desired, w), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     } else {
       u32 old32 = static_cast<u32>(old);
-      done = __atomic_compare_exchange_n(at32(a), &old32, static_cast<u32>(native(desired, w)), false, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_ACQUIRE);
+      done = __atomic_compare_exchange_n(at<cell32>(a), &old32, static_cast<u32>(native(desired, w)), false,
+                                         __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
       old = old32;
     }
     expected = native(old, w);
     return done;
   }
-  void clear(output_address a, u64 bytes) noexcept {
-    __builtin_memset(reinterpret_cast<void *>(at(a)), 0, static_cast<std::size_t>(bytes));
+  void clear(output_address a, u64 bytes) noexcept { __builtin_memset(at<void>(a), 0, static_cast<std::size_t>(bytes)); }
+
+  /// Copies `n` bytes, all in one piece; returns how many were there: all or none.
+  auto read(output_address a, u8 *to, u64 n) const noexcept -> u64 {
+    auto const *const p = at<void>(a);
+    if (!everywhere && p == nullptr) return 0;
+    __builtin_memcpy(to, p, static_cast<std::size_t>(n));
+    return n;
+  }
+  auto write(output_address a, u8 const *from, u64 n) noexcept -> u64 {
+    auto *const p = at<void>(a);
+    if (!everywhere && p == nullptr) return 0;
+    __builtin_memcpy(p, from, static_cast<std::size_t>(n));
+    return n;
   }
 
   /// Writes `value(i)` to `count` neighbouring slots of a table nobody else can see yet.
   template <class Value>
   PAGEWRIGHT_INLINE void fill(output_address a, word w, u64 count, Value value) noexcept {
     if (w.bytes == 8) {
-      auto *p = at64(a);
+      auto *p = at<cell64>(a);
       for (u64 i = 0; i < count; ++i) p[i] = native(value(i), w);
     } else {
-      auto *p = at32(a);
+      auto *p = at<cell32>(a);
       for (u64 i = 0; i < count; ++i) p[i] = static_cast<u32>(native(value(i), w));
     }
   }
@@ -106,26 +123,41 @@ class direct_map {
   using cell64 [[gnu::may_alias, gnu::aligned(8)]] = u64;
   using cell32 [[gnu::may_alias, gnu::aligned(4)]] = u32;
 
-  PAGEWRIGHT_INLINE auto at(output_address a) const noexcept -> std::uintptr_t {
-    return offset_ + static_cast<std::uintptr_t>(a.value);
-  }
-  PAGEWRIGHT_INLINE auto at64(output_address a) const noexcept -> cell64 * { return reinterpret_cast<cell64 *>(at(a)); }
-  PAGEWRIGHT_INLINE auto at32(output_address a) const noexcept -> cell32 * { return reinterpret_cast<cell32 *>(at(a)); }
+  template <class T>
+  PAGEWRIGHT_INLINE auto at(output_address a) const noexcept -> T * { return static_cast<T *>(locate_(a)); }
   PAGEWRIGHT_INLINE static auto native(u64 v, word w) noexcept -> u64 {
     return is_native(w.order) ? v : byte_swapped(v, w.bytes);
   }
 
-  std::uintptr_t offset_;
+  Locate locate_;
+};
+
+/// Physical address 0 appears at `offset`, every other that far from it.
+struct at_offset {
+  static constexpr bool everywhere = true;
+  std::uintptr_t offset;
+
+  PAGEWRIGHT_INLINE auto operator()(output_address a) const noexcept -> void * {
+    return reinterpret_cast<void *>(offset + static_cast<std::uintptr_t>(a.value));
+  }
+};
+
+/// All physical memory mapped at one offset, as kernels have it: the fast path.
+/// Precondition: every address used is mapped there; nothing is checked.
+class direct_map : public mapped_memory<at_offset> {
+ public:
+  /// Physical address 0 appears at `base`.
+  explicit direct_map(void *base) noexcept : mapped_memory{at_offset{reinterpret_cast<std::uintptr_t>(base)}} {}
 };
 
 /// Memory in a span of bytes that begins at physical address `base`: for tests, for tables built at compile time, and
 /// for tables of another machine. Addresses outside it cannot be read; writing there is ignored and remembered.
 class byte_memory {
  public:
-  /// `bytes`: a span, array or vector of u8 that outlives this.
+  /// `bytes`: a span, array or vector of u8, by name: it must outlive this.
   template <class Bytes>
     requires requires(Bytes &b) { { b.data() } -> std::convertible_to<u8 *>; b.size(); }
-  constexpr byte_memory(Bytes &&bytes, output_address base) noexcept : bytes_{bytes.data(), bytes.size()}, base_{base} {}
+  constexpr byte_memory(Bytes &bytes, output_address base) noexcept : bytes_{bytes.data(), bytes.size()}, base_{base} {}
 
   constexpr auto load(output_address a, word w) const noexcept -> std::optional<u64> {
     if (!covers(a, w.bytes)) return std::nullopt;
@@ -159,12 +191,29 @@ class byte_memory {
     else for (u64 i = 0; i < n; ++i) at(a, i) = 0;
   }
 
+  /// Copies `n` bytes, or as many as there are from `a` on; returns how many.
+  constexpr auto read(output_address a, u8 *to, u64 n) const noexcept -> u64 {
+    n = reach(a, n);
+    for (u64 i = 0; i < n; ++i) to[i] = at(a, i);
+    return n;
+  }
+  constexpr auto write(output_address a, u8 const *from, u64 n) noexcept -> u64 {
+    n = reach(a, n);
+    for (u64 i = 0; i < n; ++i) at(a, i) = from[i];
+    return n;
+  }
+
   /// Was there ever a write outside the span?
   constexpr auto strayed() const noexcept -> bool { return strayed_; }
 
  private:
   constexpr auto covers(output_address a, u64 n) const noexcept -> bool {
     return a >= base_ && n <= bytes_.size() && a.value - base_.value <= bytes_.size() - n;
+  }
+  constexpr auto reach(output_address a, u64 n) const noexcept -> u64 {
+    if (!covers(a, 1)) return 0;
+    u64 const left = bytes_.size() - (a.value - base_.value);
+    return n < left ? n : left;
   }
   constexpr auto at(output_address a, u64 i) const noexcept -> u8 & {
     return bytes_[static_cast<std::size_t>(a.value - base_.value + i)];

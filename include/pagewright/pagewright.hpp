@@ -3,7 +3,9 @@
 #pragma once
 
 #include "address.hpp"
+#include "backing.hpp"
 #include "bits.hpp"
+#include "copy.hpp"
 #include "duty.hpp"
 #include "entry.hpp"
 #include "format.hpp"
@@ -11,7 +13,10 @@
 #include "handle.hpp"
 #include "ledger.hpp"
 #include "memory.hpp"
+#include "page.hpp"
+#include "print.hpp"
 #include "rights.hpp"
 #include "space.hpp"
 #include "sweep.hpp"
 #include "walk.hpp"
+#include "windows.hpp"

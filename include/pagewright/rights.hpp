@@ -65,6 +65,7 @@ enum class memory_type : u8 {
   device_ngnrne, device_ngnre, device_ngre, device_gre,
   pma,                 // as the platform's physical memory attributes say
   io,                  // non-cacheable, strongly ordered I/O (Svpbmt)
+  as_stage1,           // stage 2 leaves it to stage 1 (Arm FEAT_S2FWB)
 };
 
 constexpr auto text(memory_type t) noexcept -> char const * {
@@ -85,6 +86,7 @@ constexpr auto text(memory_type t) noexcept -> char const * {
     case memory_type::device_gre:    return "Device-GRE";
     case memory_type::pma:           return "PMA";
     case memory_type::io:            return "IO";
+    case memory_type::as_stage1:     return "as stage 1";
   }
   return "reserved";
 }

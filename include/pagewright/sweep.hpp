@@ -93,16 +93,22 @@ constexpr auto tell_leave(V &v, table_visit const &t) -> bool {
   else return true;
 }
 
-// Hardware may mark any one slot of a run: the leaf is accessed or dirty if one of its slots is.
+// Do all slots of the run that `l` is part of say so, and the same? Hardware may mark any one of them: the leaf is then
+// accessed or dirty if one of its slots is.
 template <handle H, class L, class Form, class M>
-constexpr void gather_run(H h, L level, Form const &f, output_address table, leaf &l, M &memory) {
-  u64 const first = index_of(h, level, l.input.value);
+constexpr auto gather_run(H h, L level, Form const &f, output_address table, leaf &l, M &memory) -> bool {
+  u64 const first = index_of(h, level, l.input.value), marks = f->accessed.mask | f->dirty.mask;
+  u64 const where = scatter(f->address, ~pagewright::below(slot_lg2(h, level)));
   for (u64 i = 0; i < bit(l.run_lg2); ++i) {
     auto const entry = memory.load(slot_address(h, level, table, first + i), h->word());
-    if (!entry || h->absent(*entry)) continue;
+    if (!entry) return false;
+    u64 const want = f->size_code != 0 ? l.entry  // all slots hold the size, and the address of the whole
+                                       : (l.entry & ~where) | encode_address(h, level, f, l.output + (i << slot_lg2(h, level)));
+    if (((*entry ^ want) & ~marks) != 0 || granted(f->grants, *entry) != granted(f->grants, l.entry)) return false;
     l.accessed |= f->accessed(*entry);
     l.dirty |= f->dirty(*entry);
   }
+  return true;
 }
 
 /// How many leaves from `l` on, up to the address `last` in the same table, continue each other and say the same. Their
@@ -136,6 +142,10 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
     u64        end    = (at | size) < last ? (at | size) : last;
 
     if (loaded && h->absent(entry)) {
+      if (in_hole && entry != hole.entry) {
+        if (!tell_hole(v, hole)) return false;
+        in_hole = false;
+      }
       if (!in_hole) hole = {{{at}, {end}}, static_cast<u8>(level), slot, entry, fault_reason::absent};
       hole.part.last.value = end;
       in_hole = true;
@@ -169,10 +179,14 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
             go_on = tell_reserved(v, blocked);
             return;
           }
-          if (l.run_lg2 != 0) {
+          if (auto whole = l; l.run_lg2 != 0 && gather_run(h, level, f, here.table, whole, memory)) {
+            l = whole;
             u64 const run_last = at | pagewright::below(l.lg2);
             end = run_last < last ? run_last : last;
-            gather_run(h, level, f, here.table, l, memory);
+          } else if (l.run_lg2 != 0) {
+            u64 const start = at & ~size;
+            l.output = l.output + (start & pagewright::below(l.lg2));
+            l.input = {start}, l.lg2 = static_cast<u8>(slot_lg2(h, level)), l.run_lg2 = 0;
           }
           if constexpr (takes_runs<V>) {
             u64 const count = run_of(h, level, f, l, last, memory);
@@ -198,16 +212,19 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
 /// Visits, ascending, everything between `over.first` and `over.last`; what the format cannot translate (the
 /// non-canonical hole, addresses above its width) is passed over. The visitor has any of these members:
 ///
-///   leaf(leaf const &)                 a leaf, once, also if it fills several slots or reaches beyond the range
+///   leaf(leaf const &)                 a leaf, once, also if it fills several slots or reaches beyond the range. Slots
+///                                      of a run that do not agree are told one by one, as walks find them
 ///   leaves(leaf const &, u64 n)        instead of `leaf`: n leaves of one table that continue each other in input and output
 ///                                      memory and say the same. Much faster: only the first is taken apart
-///   hole(gap const &)                  neighbouring absent slots of one table, as one
+///   hole(gap const &)                  neighbouring absent slots of one table that read alike, as one
 ///   reserved(gap const &)              an entry hardware rejects, or whose address is too wide
 ///   unreadable(gap const &)            no memory where the slot should be
 ///   visit enter(table_visit const &)   before a table below the root: descend, skip or stop
 ///   leave(table_visit const &)         after a table that was entered
 ///
-/// Each may return void, or false to stop. Returns whether the sweep ran to its end. Rights handed to the visitor are
+/// Each may return void, or false to stop. A visitor may change the entry it is told about and all below it, by any operation
+/// on the address space: what it was told was read before, and the sweep goes on behind it. Returns whether the sweep ran
+/// to its end. Rights handed to the visitor are
 /// those of the whole path. Hostile tables cannot loop it: it goes no deeper than the format has levels.
 /// Complexity: one load per slot of every table in the range.
 template <handle H, readable_memory M, class V>
@@ -277,7 +294,7 @@ class merger {
 /// Do two leaves say the same, apart from where they are?
 constexpr auto says_the_same(leaf const &a, leaf const &b) noexcept -> bool {
   return a.effective == b.effective && a.own == b.own && a.type == b.type && a.lg2 == b.lg2 && a.level == b.level &&
-         a.global == b.global && a.accessed == b.accessed && a.dirty == b.dirty;
+         a.global == b.global && a.accessed == b.accessed && a.dirty == b.dirty && a.shared == b.shared;
 }
 
 /// Does `next` continue `e` in output memory, saying the same? An object, so that calls of it are inlined.

@@ -34,7 +34,7 @@ struct leaf {
   rights         own;        // allowed by the leaf alone
   rights         effective;  // allowed by the whole walk
   memory_type    type;
-  bool           global, accessed, dirty;
+  bool           global, accessed, dirty, shared;
   output_address slot;       // where the entry is
   u64            entry;      // as it is in memory
 
@@ -111,6 +111,7 @@ PAGEWRIGHT_INLINE constexpr auto describe_leaf(H h, L level, Form const &f, u64 
           .global    = f->global(entry) || global_above,
           .accessed  = f->accessed(entry),
           .dirty     = f->dirty(entry),
+          .shared    = f->shared(entry),
           .slot      = slot,
           .entry     = entry};
 }

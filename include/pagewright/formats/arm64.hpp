@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Arm VMSAv8-64 stage 1 of the EL1&0 translation regime: granules of 4, 16 and 64 Kbytes, input addresses of 16 to 52
-// bits, 48-bit and 52-bit output addresses (FEAT_LPA, FEAT_LPA2). Arm ARM DDI 0487 chapter D8.
+// Arm VMSAv8-64 stage 1 of every translation regime: granules of 4, 16 and 64 Kbytes, input addresses of 16 to 52 bits,
+// 48-bit and 52-bit output addresses (FEAT_LPA, FEAT_LPA2). Arm ARM DDI 0487 chapter D8.
 //
 // The architecture's level 3 is level 0 here. Bits that the architecture calls RES0 are ignored by hardware, so nothing
 // is reserved but the encoding 0b01 where there are no blocks.
@@ -46,6 +46,12 @@ constexpr auto mair(u64 value) noexcept -> memory_types {
 /// Normal WB, Device-nGnRE, Normal NC, Device-nGnRnE, Normal WT, Tagged WB, Device-GRE, Device-nGRE.
 inline constexpr u64 default_mair = 0x080c'f0bb'0044'04ff;
 
+/// Whose translation it is. EL1&0 and, with HCR_EL2.E2H, EL2&0 tell two levels of privilege apart; EL2 and EL3 know one,
+/// which holds the rights of kernel and user together (DDI 0487 D8.1.2, D8.4.1).
+enum class regime : u8 { el1_0, el2_0, el2, el3 };
+
+constexpr auto has_one_privilege(regime r) noexcept -> bool { return r == regime::el2 || r == regime::el3; }
+
 /// What the processor offers and TCR_EL1 selects.
 struct stage1_options {
   granule      page        = granule::k4;
@@ -58,12 +64,13 @@ struct stage1_options {
   bool         top_byte_ignored = false;     // TBI
   bool         hardware_accessed = true;     // HA: hardware sets AF; otherwise AF = 0 faults
   bool         hardware_dirty = false;       // HD: DBM = 1 makes a leaf writable, and hardware then clears AP[2]
-  unsigned     bbm         = 0;              // ID_AA64MMFR2_EL1.BBM. 1 asks for the nT bit and is treated as 0
+  unsigned     bbm         = 0;              // ID_AA64MMFR2_EL1.BBM: 1 resizes through the nT bit, 2 directly
+  regime       of          = regime::el1_0;  // EL2 and EL3 have the lower half only
   memory_types types       = mair(default_mair);
 };
 
 inline constexpr u64 valid = bit(0), ap1 = bit(6), ap2 = bit(7), inner_shareable = ones(8, 2), af = bit(10),
-                     ng = bit(11), gp = bit(50), dbm = bit(51), contiguous = bit(52), pxn = bit(53), uxn = bit(54);
+                     ng = bit(11), nt = bit(16), gp = bit(50), dbm = bit(51), contiguous = bit(52), pxn = bit(53), uxn = bit(54);
 
 /// Index bits of a full table: a table fills a granule.
 constexpr auto stride(granule g) noexcept -> unsigned { return unsigned(g) - 3; }
@@ -73,7 +80,7 @@ constexpr auto depth_of(granule g, unsigned input_bits) noexcept -> unsigned {
   return (input_bits - 1 - unsigned(g)) / stride(g) + 1;
 }
 
-/// Stage 1 of EL1&0. Precondition: the options are such as regime_of yields.
+/// Stage 1. Precondition: the options are such as regime_of yields.
 constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
   auto const     lo    = static_cast<u8>(o.page);
   auto const     up    = static_cast<u8>(lo + stride(o.page));              // lg2 of the smallest block
@@ -83,9 +90,11 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
   constexpr char const *names[]{"L3", "L2", "L1", "L0", "L-1"};
   constexpr u8   page = on_form(0) | on_form(1), block = on_form(2) | on_form(3);
   constexpr auto data = rights::user_read | rights::user_write;
+  bool const     lone = has_one_privilege(o.of);
 
   format f{
-    .name = "arm64-stage1", .spec = "Arm ARM DDI 0487 D8.2 (walk), D8.3 (descriptors), D8.4 (permissions)",
+    .name = o.of == regime::el2 ? "arm64-stage1-el2" : o.of == regime::el3 ? "arm64-stage1-el3" : "arm64-stage1",
+    .spec = "Arm ARM DDI 0487 D8.2 (walk), D8.3 (descriptors), D8.4 (permissions)",
     .entry_bytes = 8, .depth = static_cast<u8>(depth_of(o.page, o.input_bits)),
     .upper       = o.space == half::lower ? extent::zero : extent::ones,
     .tag_bits    = static_cast<u8>(o.top_byte_ignored ? 8 : 0),
@@ -95,10 +104,10 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
     // On Arm what EL0 may write EL1 may not execute (D8.4.1.2.3).
     .excludes = {{rights::user_write, rights::kernel_execute}},
     .software = ones(55, 4),
-    .carried  = (lpa2 ? 0 : inner_shareable) | bit(5) | gp | ones(59, 5),
+    .carried  = (lpa2 ? 0 : inner_shareable) | bit(5) | gp | ones(59, 5) | (lone ? ng | pxn : 0),
     // D8.16.1: permissions, the access flag and software bits may change in place; FEAT_BBM level 2 adds Contiguous.
-    .live     = af | ap1 | ap2 | dbm | pxn | uxn | ones(55, 4) | (o.bbm >= 2 ? contiguous : 0),
-    .break_before_make = true, .resizes_live = o.bbm >= 2};
+    .live     = af | ap1 | ap2 | dbm | pxn | uxn | ones(55, 4) | (o.bbm >= 2 ? contiguous : 0) | (o.bbm == 1 ? nt : 0),
+    .break_before_make = true, .resizes_live = o.bbm >= 2, .resizing = o.bbm == 1 ? nt : 0};
 
   for (unsigned n = 0; n < f.depth; ++n) {
     unsigned const shift = lo + n * stride(o.page);
@@ -116,11 +125,22 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
     .type = {{2, 3, 0}}, .accessed = all_set(af), .dirty = o.hardware_dirty ? match{ap2 | dbm, dbm} : never,
     .global = none_set(ng), .base = 3 | (lpa2 ? 0 : inner_shareable)};
   f.forms[0] = f.forms[1] = f.forms[2] = f.forms[3] = leaf;
+  if (lone) {  // AP[1] is RES1, bit 54 is XN, bits 53 and 11 are RES0; kernel and user are one
+    f.excludes[0] = {};
+    for (form &one : f.forms) {
+      if (one.name == nullptr) continue;
+      one.grants[0] = write;
+      one.grants[1] = refused_by(rights::executes, uxn);
+      one.grants[2] = one.grants[3] = {};
+      one.global    = never;
+      one.base     |= ap1;
+    }
+  }
   f.forms[1].name = "contiguous page";
   f.forms[2].name = "block";
   f.forms[3].name = "contiguous block";
   f.forms[2].is   = f.forms[3].is = {3, 1};
-  f.forms[2].base = f.forms[3].base = leaf.base & ~bit(1);
+  f.forms[2].base = f.forms[3].base = f.forms[0].base & ~bit(1);
   f.forms[2].address[0] = f.forms[3].address[0] = {up, static_cast<u8>(top - up), up};
   for (unsigned n : {1u, 3u}) {
     f.forms[n].is    = {f.forms[n].is.mask | contiguous, f.forms[n].is.value | contiguous};
@@ -144,7 +164,10 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
     f.levels[n].leaves[1] = grouped ? plain : none;
   }
 
-  if (!o.no_table_permissions) {
+  if (!o.no_table_permissions && lone) {
+    f.table_grants[0] = refused_by(rights::writers, bit(62));
+    f.table_grants[1] = refused_by(rights::executes, bit(60));
+  } else if (!o.no_table_permissions) {
     f.table_grants[0] = refused_by(data, bit(61));
     f.table_grants[1] = refused_by(rights::writers, bit(62));
     f.table_grants[2] = refused_by(rights::kernel_execute, bit(59));
@@ -155,20 +178,20 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
   u8 const under = static_cast<u8>(lpa ? 0 : lo - 12);  // RES0 below the granule
   name_fields(f, {
     {"Valid", 0, 1}, {"Type", 1, 1},
-    {"AttrIndx", 2, 3, on_leaves}, {"NS", 5, 1, on_leaves}, {"AP[1]", 6, 1, on_leaves}, {"AP[2]", 7, 1, on_leaves},
+    {"AttrIndx", 2, 3, on_leaves}, {"NS", 5, 1, on_leaves}, {lone ? "RES1" : "AP[1]", 6, 1, on_leaves}, {"AP[2]", 7, 1, on_leaves},
     {"ignored", 2, 6, on_tables}, {lpa2 ? "address 51:50" : "ignored", 8, 2, on_tables},
     {lpa2 ? "address 51:50" : "SH", 8, 2, on_leaves},
-    {"AF", 10, 1, on_leaves}, {"nG", 11, 1, on_leaves}, {"ignored", 10, 2, on_tables},
+    {"AF", 10, 1, on_leaves}, {lone ? "RES0" : "nG", 11, 1, on_leaves}, {"ignored", 10, 2, on_tables},
     {"address 51:48", 12, static_cast<u8>(lpa ? 4 : 0)},
     {"RES0", 12, under, on_tables | page}, {"address", lo, static_cast<u8>(top - lo), on_tables | page},
     {"RES0", 12, static_cast<u8>(lpa ? 0 : 4), block}, {"nT", 16, 1, block},
     {"RES0", 17, static_cast<u8>(up - 17), block}, {"address", up, static_cast<u8>(top - up), block},
     {"RES0", top, static_cast<u8>(50 - top)},
-    {"GP", 50, 1, on_leaves}, {"DBM", 51, 1, on_leaves}, {"Contiguous", 52, 1, on_leaves}, {"PXN", 53, 1, on_leaves},
-    {"UXN", 54, 1, on_leaves}, {"software", 55, 4, on_leaves}, {"PBHA", 59, 4, on_leaves},
+    {"GP", 50, 1, on_leaves}, {"DBM", 51, 1, on_leaves}, {"Contiguous", 52, 1, on_leaves}, {lone ? "RES0" : "PXN", 53, 1, on_leaves},
+    {lone ? "XN" : "UXN", 54, 1, on_leaves}, {"software", 55, 4, on_leaves}, {"PBHA", 59, 4, on_leaves},
     {"ignored", 63, 1, on_leaves},
-    {"RES0", 50, 1, on_tables}, {"ignored", 51, 8, on_tables}, {"PXNTable", 59, 1, on_tables},
-    {"UXNTable", 60, 1, on_tables}, {"APTable", 61, 2, on_tables}, {"NSTable", 63, 1, on_tables}});
+    {"RES0", 50, 1, on_tables}, {"ignored", 51, 8, on_tables}, {lone ? "RES0" : "PXNTable", 59, 1, on_tables},
+    {lone ? "XNTable" : "UXNTable", 60, 1, on_tables}, {"APTable", 61, 2, on_tables}, {"NSTable", 63, 1, on_tables}});
   return f;
 }
 

@@ -38,6 +38,8 @@ struct options {
   bool         protection_keys      = false;  // CR4.PKE or CR4.PKS; 4-level and 5-level paging alone
   bool         marked_pdptes        = false;  // PAE: PDPTEs may have bit 5, which software MMUs (QEMU) set
   bool         amd                  = false;  // bit 8 of a PML4E or PML5E must be zero (APM 2, 5.3)
+  unsigned     encryption_bit       = 0;      // SME, SEV: set where memory is encrypted, CPUID 8000001FH EBX[5:0] (APM 2, 7.10)
+  unsigned     shared_bit           = 0;      // TDX: set where memory is shared with the host, GPAW - 1 (Intel TDX module)
   memory_types types                = pat(pat_at_reset);
 };
 
@@ -49,29 +51,34 @@ constexpr auto physical_bits_4m(options const &o) noexcept -> unsigned {
   return !o.pse36 ? 32 : o.physical_bits < 40 ? o.physical_bits : 40;
 }
 
-/// 4-level paging (SDM 4.5). Precondition: physical_bits is 32..52.
+/// 4-level paging (SDM 4.5). With an encryption or a shared bit physical addresses end below it; new table entries and
+/// leaves are private then unless `attributes::shared` says otherwise.
+/// Precondition: physical_bits is 32..52; at most one of the two bits is not 0, and it lies in 32..51.
 constexpr auto paging_4level(options const &o = {}) noexcept -> format {
-  auto const m    = static_cast<u8>(o.physical_bits);
-  u64 const  hi   = ones(m, 52u - m) | (o.no_execute ? 0 : xd);
+  unsigned const split = o.encryption_bit + o.shared_bit;                    // where one of the two lies
+  auto const m    = static_cast<u8>(split != 0 && split < o.physical_bits ? split : o.physical_bits);
+  u64 const  c    = o.encryption_bit != 0 ? bit(o.encryption_bit) : 0, s = o.shared_bit != 0 ? bit(o.shared_bit) : 0;
+  u64 const  hi   = (ones(m, 52u - m) & ~(c | s)) | (o.no_execute ? 0 : xd);
+  auto const told = c != 0 ? none_set(c) : s != 0 ? all_set(s) : never;
   u8 const   page = on_form(0), large = on_form(1);
 
   format f{
     .name = "x86-64-4level", .spec = "Intel SDM 3A 253668 section 4.5, tables 4-14 to 4-20; AMD APM 2 section 5.3",
     .entry_bytes = 8, .depth = 4, .upper = extent::canonical, .output_bits = m,
     .levels = {
-      {"PT",   12, 9, never,        0, 0,                            {0}},
-      {"PD",   21, 9, {p | ps, p},  p, hi,                           {1}},
-      {"PDPT", 30, 9, {p | ps, p},  p, hi,                           {1}},
-      {"PML4", 39, 9, all_set(p),   p, hi | ps | (o.amd ? bit(8) : 0)}},
+      {"PT",   12, 9, never,        0,     0,                        {0}},
+      {"PD",   21, 9, {p | ps, p},  p | c, hi,                       {1}},
+      {"PDPT", 30, 9, {p | ps, p},  p | c, hi,                       {1}},
+      {"PML4", 39, 9, all_set(p),   p | c, hi | ps | (o.amd ? bit(8) : 0)}},
     .forms = {
       {.name = "page", .is = always, .address = {{12, static_cast<u8>(m - 12), 12}},
        .grants = {granted_by(rights::writers, rw), granted_by(rights::user, us)},
        .type = {{3, 2, 0}, {7, 1, 2}}, .accessed = all_set(a), .dirty = all_set(d), .global = all_set(g),
-       .base = p, .zero = hi},
+       .shared = told, .base = p | c, .zero = hi},
       {.name = "large page", .is = all_set(ps), .address = {{21, static_cast<u8>(m - 21), 21}},
        .grants = {granted_by(rights::writers, rw), granted_by(rights::user, us)},
        .type = {{3, 2, 0}, {12, 1, 2}}, .accessed = all_set(a), .dirty = all_set(d), .global = all_set(g),
-       .base = p | ps, .zero = hi | ones(13, 8)}},
+       .shared = told, .base = p | ps | c, .zero = hi | ones(13, 8)}},
     .absent = none_set(p), .low_address_zero = true,
     .table_address = {{12, static_cast<u8>(m - 12), 12}},
     .table_grants  = {granted_by(rights::writers, rw), granted_by(rights::user, us)},
@@ -86,11 +93,13 @@ constexpr auto paging_4level(options const &o = {}) noexcept -> format {
     {"AVL", 9, 3},
     {"address", 12, static_cast<u8>(m - 12), on_tables | page},
     {"PAT", 12, 1, large}, {"reserved", 13, 8, large}, {"address", 21, static_cast<u8>(m - 21), large},
-    {"reserved", m, static_cast<u8>(52 - m)}, {"AVL", 52, 7},
+    {"reserved", m, static_cast<u8>((split != 0 ? split : 52) - m)},
+    {c != 0 ? "C" : "S", static_cast<u8>(split), static_cast<u8>(split != 0)},
+    {"reserved", static_cast<u8>(split + 1), static_cast<u8>(split != 0 ? 51 - split : 0)}, {"AVL", 52, 7},
     {"AVL", 59, 4, on_tables}, {o.protection_keys ? "PKEY" : "AVL", 59, 4, on_leaves},
     {o.no_execute ? "XD" : "reserved", 63, 1}});
   if (o.no_execute) f.forms[0].grants[2] = f.forms[1].grants[2] = f.table_grants[2] = refused_by(rights::executes, xd);
-  if (!o.gigabyte_pages) f.levels[2] = {"PDPT", 30, 9, all_set(p), p, hi | ps};
+  if (!o.gigabyte_pages) f.levels[2] = {"PDPT", 30, 9, all_set(p), p | c, hi | ps};
   for (unsigned i = 0; i < 8; ++i) f.types[i] = o.types[i];
   return f;
 }
@@ -98,13 +107,15 @@ constexpr auto paging_4level(options const &o = {}) noexcept -> format {
 /// 5-level paging: 4-level paging and one more table (SDM 4.5, CR4.LA57 = 1).
 constexpr auto paging_5level(options const &o = {}) noexcept -> format {
   auto f = paging_4level(o);
-  return deeper(f, "x86-64-5level", {"PML5", 48, 9, all_set(p), p, f.levels[3].table_zero});
+  return deeper(f, "x86-64-5level", {"PML5", 48, 9, all_set(p), f.levels[3].table_base, f.levels[3].table_zero});
 }
 
 /// PAE paging (SDM 4.4): the four PDPTEs carry neither rights nor an accessed bit. Hardware loads them into registers
-/// with CR3 and refuses their reserved bits then (#GP); a walk of the tables finds them at its first level.
+/// with CR3 and refuses their reserved bits then (#GP); a walk of the tables finds them at its first level. There is no
+/// encryption bit: outside 64-bit mode all memory of an encrypted guest is private (APM 2, 15.34.5).
 /// Precondition: physical_bits is 32..52.
-constexpr auto paging_pae(options const &o = {}) noexcept -> format {
+constexpr auto paging_pae(options o = {}) noexcept -> format {
+  o.encryption_bit = o.shared_bit = 0;
   auto f = paging_4level(o);
   auto const m  = static_cast<u8>(o.physical_bits);
   u64 const  hi = ones(m, 63u - m) | (o.no_execute ? 0 : xd);
