@@ -106,7 +106,7 @@ class changer {
           return;
         }
         u64 const leads = leaf_base(h, level, f, entry).value | mapped;
-        if (half_ == half_covered::refuse || !count_split(level, edge, leads, need))
+        if (half_ == half_covered::refuse || !count_split(level, f, entry, edge, leads, need))
           result = s.obstacle(error_reason::would_split, level, start, slot, entry);
       });
     return result;
@@ -119,12 +119,13 @@ class changer {
       u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
       u64 const leads  = leaf_base(h, level, f, entry).value | mapped;
       if (mapped <= pagewright::below(largest_lg2_)) return;
-      if (mapped > pagewright::below(slot_lg2(h, level)) && !is_whole_run(level, f, table, start, entry))
+      bool const run = mapped > pagewright::below(slot_lg2(h, level));
+      if (run && !is_whole_run(level, f, table, start, entry))
         result = s.obstacle(error_reason::occupied, level, start, slot, entry);
+      if (run && result && !has_smaller(level, f, entry, leads))
+        result = s.obstacle(error_reason::would_split, level, start, slot, entry);
       for (unsigned under = level; result && under > 0 && slot_lg2(h, under) > largest_lg2_; --under) {
-        bool fit = false;
-        with_single_form(h, under - 1, [&](auto g) { fit = can_lead_to(g, leads, slot_lg2(h, under - 1)); });
-        if (!fit) result = s.obstacle(error_reason::would_split, level, start, slot, entry);
+        if (!has_smaller(under - 1, f, entry, leads)) result = s.obstacle(error_reason::would_split, level, start, slot, entry);
         need.tables[under - 1] += (end >> slot_lg2(h, under)) - (at >> slot_lg2(h, under)) + 1;
       }
     });
@@ -145,16 +146,26 @@ class changer {
 
   /// Counts the tables it takes to make leaves end at `edge`, from a leaf of `level` down; those that the range's first
   /// address needs too are counted only there. Returns whether the format has smaller leaves that lead up to `leads`.
-  constexpr auto count_split(unsigned level, u64 edge, u64 leads, demand &need) const -> bool {
+  template <class Form>
+  constexpr auto count_split(unsigned level, Form f, u64 entry, u64 edge, u64 leads, demand &need) const -> bool {
+    if (f->run_lg2 != 0 && !has_smaller(level, f, entry, leads)) return false;
     for (; level > 0 && !is_aligned(edge, slot_lg2(h, level)); --level) {
-      bool fit = false;
-      with_single_form(h, level - 1, [&](auto f) { fit = can_lead_to(f, leads, slot_lg2(h, level - 1)); });
-      if (!fit) return false;
+      if (!has_smaller(level - 1, f, entry, leads)) return false;
       bool const shared = edge != first_ && !is_aligned(first_, slot_lg2(h, level)) &&
                           (first_ >> slot_lg2(h, level)) == (last_ >> slot_lg2(h, level));
       if (!shared) ++need.tables[level - 1];
     }
     return true;
+  }
+
+  /// Is there a leaf of one slot at `level` that says what `entry`, of shape `f`, says, and leads up to `leads`?
+  template <class Form>
+  constexpr auto has_smaller(unsigned level, Form f, u64 entry, u64 leads) const -> bool {
+    bool fit = false;
+    with_single_form(h, level, [&](auto g) {
+      fit = can_lead_to(g, leads, slot_lg2(h, level)) && can_say(h, f, entry, level, g);
+    });
+    return fit;
   }
 
   template <class L, class Ledger>

@@ -103,6 +103,8 @@ constexpr auto used_bits(format const &f, unsigned n) noexcept -> u64 {
 }
 constexpr auto used_bits(format const &f) noexcept -> u64 {
   u64 mask = f.absent.mask | f.table_global.mask | occupied(f.table_address);
+  for (auto const &pattern : f.reserved_table)
+    if (pattern != never) mask |= pattern.mask;
   for (auto const &row : f.table_grants) mask |= row.bits() | row.withheld.mask;
   for (auto const &l : f.levels) mask |= l.table.mask | l.table_base | l.table_zero;
   return mask;

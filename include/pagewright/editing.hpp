@@ -23,7 +23,7 @@ enum class error_reason : u8 {
   not_mapped,                // nothing is mapped there
   wrong_size,                // what is mapped there has another size, or the format has no leaf of this one
   fixed_bits,                // the change would alter an address, or what kind of entry it is
-  would_split,               // a leaf is only half covered, and that was to be refused
+  would_split,               // a leaf is only half covered, and that was to be refused or smaller ones cannot say as much
   no_frames,                 // the frame source has no more that the format's table entries can point to
   unreadable,                // no memory where a table should be
 };

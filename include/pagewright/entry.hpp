@@ -140,13 +140,21 @@ PAGEWRIGHT_INLINE constexpr auto table_of(H h, u64 entry) noexcept -> output_add
   return {gather(h->table_address, entry)};
 }
 
+/// Would hardware reject this table entry for its reserved bits or patterns?
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto table_is_reserved(H h, L level, u64 entry) noexcept -> bool {
+  bool bad = (entry & h->levels[level].table_zero) != 0;
+  unroll<2>([&](auto i) PAGEWRIGHT_INLINE { bad |= h->reserved_table[i](entry); });
+  return bad;
+}
+
 /// What `entry` is at `level`. A table entry that leads beyond the machine's output addresses counts as reserved: nothing
 /// may be loaded from there.
 template <handle H, class L>
 PAGEWRIGHT_INLINE constexpr auto kind_of(H h, L level, u64 entry) noexcept -> entry_kind {
   if (h->absent(entry)) return entry_kind::absent;
   if (h->levels[level].table(entry))
-    return (entry & h->levels[level].table_zero) != 0 || table_of(h, entry).value > pagewright::below(h->output_bits)
+    return table_is_reserved(h, level, entry) || table_of(h, entry).value > pagewright::below(h->output_bits)
                ? entry_kind::reserved
                : entry_kind::table;
   auto kind = entry_kind::reserved;
@@ -353,6 +361,17 @@ constexpr auto reshaped(H h, From const &from, u64 entry, L to_level, To const &
   carry(from->global, to->global);
   carry(from->shared, to->shared);
   return now;
+}
+
+/// Does `reshaped` lose nothing: can a leaf of shape `to` at `to_level` say what `entry`, of shape `from`, says?
+/// (The page tables of Arm's short descriptors have no privileged execute-never; its sections do.)
+template <handle H, class L, class From, class To>
+constexpr auto can_say(H h, From const &from, u64 entry, L to_level, To const &to) noexcept -> bool {
+  u64 const now = reshaped(h, from, entry, to_level, to, {0});
+  return kind_of(h, to_level, now) == entry_kind::leaf &&
+         settled(h, granted(to->grants, now)) == settled(h, granted(from->grants, entry)) &&
+         h->types[gather(to->type, now) % max_types] == h->types[gather(from->type, entry) % max_types] &&
+         to->global(now) == from->global(entry) && to->shared(now) == from->shared(entry);
 }
 
 /// An entry of `level` that points to the table at `next` and leaves at least the rights `leave` to what is below it.

@@ -118,6 +118,7 @@ struct format {
   form  forms[max_forms]{};
   match absent{};                   // zero must be absent
   match reserved_leaf[5]{};         // leaf encodings that hardware rejects
+  match reserved_table[2]{};        // likewise of table entries, at every level (EPT: writable but not readable)
   bool  low_address_zero   = false; // hardware rejects a leaf whose address is not aligned to its size
   bool  unaccessed_faults  = false; // a leaf not marked accessed does not translate: software sets the mark
 

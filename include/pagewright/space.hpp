@@ -178,7 +178,7 @@ class address_space {
   }
 
   /// Sees to it that no leaf in `where` is larger than 2^largest_lg2 bytes. Errors: wrong_size if that is less than a
-  /// granule, would_split if the format has no smaller leaf that can lead there, no_frames, and as `unmap`.
+  /// granule, would_split if the format has no smaller leaf that can lead there and say as much, no_frames, and as `unmap`.
   template <class Ledger>
   [[nodiscard]] constexpr auto split(range where, u8 largest_lg2, Ledger &owed) -> status {
     if (auto const ok = site_.check(where); !ok) return ok;

@@ -160,7 +160,7 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
         if (!tell_unreadable(v, missing)) return false;
       } else if (h->levels[level].table(entry)) {
         auto const next = table_of(h, entry);
-        if ((entry & h->levels[level].table_zero) != 0 || next.value > pagewright::below(h->output_bits)) {
+        if (table_is_reserved(h, level, entry) || next.value > pagewright::below(h->output_bits)) {
           if (!tell_reserved(v, blocked)) return false;
         } else {
           table_visit const child{{{at}, {end}}, next, static_cast<u8>(h.below(level)),

@@ -155,7 +155,7 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
     }
     if (h->levels[level].table(entry)) {
       auto const allowed = table_rights(h, level, entry);
-      if ((entry & h->levels[level].table_zero) != 0) {
+      if (table_is_reserved(h, level, entry)) {
         saw(entry, entry_kind::reserved, allowed);
         return end(fault_reason::reserved, entry);
       }
