@@ -4,24 +4,22 @@
 include(FetchContent)
 find_package(PkgConfig QUIET)
 
-# Repository, commit, and whether the commit can be fetched alone (one that a tag names can).
-set(pin_CLI11         CLIUtils/CLI11      291c58789c031208f08f4f261a858b5b7083e8e2 ON )  # v2.3.2
-set(pin_fmt           fmtlib/fmt          a33701196adfad74917046096bf5a2aa0ab0bb50 ON )  # 9.1.0
-set(pin_nlohmann_json nlohmann/json       bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d ON )  # v3.11.2
-set(pin_zstd          facebook/zstd       945f27758c0fd67b636103a38dbf050266c6b90a ON )  # v1.5.4
-set(pin_zlib          madler/zlib         04f42ceca40f73e2978b50e93806c2a18c1281fc ON )  # v1.2.13
-set(pin_googletest    google/googletest   58d77fa8070e8cec2dc1ed015d66b454c8d78850 ON )  # release-1.12.1
-set(pin_rapidcheck    emil-e/rapidcheck   ff6af6fc683159deb51c543b065eba14dfcf329b OFF)  # 2023-12-14; it has no releases
-set(pin_benchmark     google/benchmark    d572f4777349d43653b21d6c2fc63020ab326db2 ON )  # v1.7.1
+# Repository and commit; one that a tag names can be fetched alone.
+set(pin_CLI11         CLIUtils/CLI11      291c58789c031208f08f4f261a858b5b7083e8e2)  # v2.3.2
+set(pin_fmt           fmtlib/fmt          a33701196adfad74917046096bf5a2aa0ab0bb50)  # 9.1.0
+set(pin_nlohmann_json nlohmann/json       bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d)  # v3.11.2
+set(pin_zstd          facebook/zstd       945f27758c0fd67b636103a38dbf050266c6b90a)  # v1.5.4
+set(pin_zlib          madler/zlib         04f42ceca40f73e2978b50e93806c2a18c1281fc)  # v1.2.13
+set(pin_googletest    google/googletest   58d77fa8070e8cec2dc1ed015d66b454c8d78850)  # release-1.12.1
+set(pin_benchmark     google/benchmark    d572f4777349d43653b21d6c2fc63020ab326db2)  # v1.7.1
 
 # pagewright_fetch(<name> [FetchContent option...]): the pinned source of a package the system does not have.
 macro(pagewright_fetch name)
   list(GET pin_${name} 0 repository)
   list(GET pin_${name} 1 commit)
-  list(GET pin_${name} 2 alone)
   message(STATUS "${name} is not installed: fetching ${repository} at ${commit}")
   FetchContent_Declare(${name} GIT_REPOSITORY "https://github.com/${repository}.git" GIT_TAG ${commit}
-                       GIT_SHALLOW ${alone} SYSTEM ${ARGN})
+                       GIT_SHALLOW ON SYSTEM ${ARGN})
   FetchContent_MakeAvailable(${name})
 endmacro()
 
@@ -99,14 +97,6 @@ if(PAGEWRIGHT_BUILD_TESTS)
   if(NOT TARGET GTest::gmock)
     set(INSTALL_GTEST OFF)
     pagewright_fetch(googletest)
-  endif()
-
-  find_package(rapidcheck QUIET)
-  if(NOT TARGET rapidcheck)
-    pagewright_fetch(rapidcheck)
-    add_library(rapidcheck_gtest INTERFACE)
-    target_include_directories(rapidcheck_gtest INTERFACE "${rapidcheck_SOURCE_DIR}/extras/gtest/include")
-    target_link_libraries(rapidcheck_gtest INTERFACE rapidcheck)
   endif()
 
   # The oracle for memory images. Optional: it exists only as a system package; tests against it are left out without.

@@ -26,6 +26,14 @@ endif()
 set(PAGEWRIGHT_IMAGES "${images}" CACHE PATH "The larger set of memory images; tests that need it are skipped without")
 set(PAGEWRIGHT_SAMPLES "${PROJECT_SOURCE_DIR}/samples")
 
+# What nearly every test includes is compiled once, with the flags all tests have.
+add_library(pagewright_test_headers OBJECT "${PROJECT_SOURCE_DIR}/cmake/no_code.cpp")
+target_link_libraries(pagewright_test_headers PRIVATE pagewright::pagewright pagewright::warnings pagewright::instrumented
+                                                      GTest::gtest)
+pagewright_precompile(pagewright_test_headers
+  <gtest/gtest.h> <gmock/gmock.h> <algorithm> <array> <cstring> <deque> <expected> <filesystem> <fstream> <functional> <map>
+  <memory> <optional> <random> <set> <span> <sstream> <string> <string_view> <unordered_map> <vector>)
+
 function(pagewright_add_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "ONE_ENTRY" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS")
   if(NOT arg_NAME OR NOT arg_SOURCES OR arg_UNPARSED_ARGUMENTS)
@@ -46,6 +54,9 @@ function(pagewright_add_test)
   target_compile_definitions(${target} PRIVATE PAGEWRIGHT_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                PAGEWRIGHT_SAMPLES="${PAGEWRIGHT_SAMPLES}"
                                                PAGEWRIGHT_IMAGES="${PAGEWRIGHT_IMAGES}")
+  target_precompile_headers(${target} REUSE_FROM pagewright_test_headers)
+  # From a precompiled header g++ does not remember that GoogleTest's macros are the system's: their `info` shadows ours.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-shadow=compatible-local>)
   set(labels "${arg_NAME}" ${arg_LABELS})
   set(environment "PAGEWRIGHT_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "PAGEWRIGHT_SAMPLES=${PAGEWRIGHT_SAMPLES}"
                   "PAGEWRIGHT_IMAGES=${PAGEWRIGHT_IMAGES}")

@@ -35,6 +35,8 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
   find_program(PAGEWRIGHT_CCACHE ccache)
   if(PAGEWRIGHT_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${PAGEWRIGHT_CCACHE}")
+    # Without the first two ccache caches nothing that uses a precompiled header; clang's also remembers when it was made.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime "${PAGEWRIGHT_CCACHE}")
   endif()
 endif()

@@ -356,8 +356,9 @@ void run_lockstep(entrant const &e, u64 operations) {
   format const &f    = *e.description;
   u64 const     seed = seed_of(e.name);
   auto const    where = place_for(f, 40);
-  auto const    hot   = e.make_fixed(where);
-  auto const    cold  = std::make_unique<plain_subject<dynamic>>(dynamic{&f}, where);
+  auto const    interpreted = std::make_unique<plain_subject<dynamic>>(dynamic{&f}, where);
+  auto const    folded      = e.make_fixed != nullptr ? e.make_fixed(where) : nullptr;
+  subject      &first = *interpreted, &second = folded ? *folded : *interpreted;
   reference     model{f, where.frames};
   chooser       choose{f, model, seed};
   std::deque<std::pair<operation, verdict>> last;
@@ -369,45 +370,46 @@ void run_lockstep(entrant const &e, u64 operations) {
            << "\n  after\n";
     for (auto const &[one, refused] : last)
       report << "    " << one.text() << (refused ? std::string{" (refused: "} + text(refused->why) + ")" : "") << "\n";
-    report << "  tables at " << hex(o.first) << "\n" << tables_on_the_way(f, *hot, o.first) << "  tables at " << hex(o.last) << "\n"
-           << tables_on_the_way(f, *hot, o.last) << "  run again: PAGEWRIGHT_TEST_SEED=" << hex(seed);
+    report << "  tables at " << hex(o.first) << "\n" << tables_on_the_way(f, second, o.first) << "  tables at " << hex(o.last) << "\n"
+           << tables_on_the_way(f, second, o.last) << "  run again: PAGEWRIGHT_TEST_SEED=" << hex(seed);
     ADD_FAILURE() << report.str();
   };
 
-  std::expected<void, error> result, twin;
+  std::vector<std::pair<subject *, std::string>> both{{&first, "dynamic: "}};
+  if (folded) both.emplace_back(&second, "fixed: ");
+  std::expected<void, error> result;
   for (u64 done = 0; done < operations; ++n, ++done) {
     auto const o = choose.next();
     if (o.what == operation::kind::query) {
-      if (auto const d = compare_at(f, o.first, (n & 1) != 0 ? *hot : *cold, model); !d.empty()) return fail(d, o);
+      if (auto const d = compare_at(f, o.first, (n & 1) != 0 ? second : first, model); !d.empty()) return fail(d, o);
       continue;
     }
     if (o.what == operation::kind::needs) {
       auto const want = model.tables_needed(o.first, o.last, o.out, o.want, o.limits);
-      auto const got  = hot->tables_needed({{o.first}, {o.last}}, {o.out}, o.want, o.limits);
+      auto const got  = second.tables_needed({{o.first}, {o.last}}, {o.out}, o.want, o.limits);
       if (want.has_value() != got.has_value() || (want && *want != *got))
         return fail("expected " + (want ? std::to_string(*want) : "an error") + ", came " + (got ? std::to_string(*got) : "an error"), o);
       continue;
     }
-    hot->store.begin_operation();
-    cold->store.begin_operation();
     auto const expected = apply(o, model);
-    apply(o, *hot, result);
-    apply(o, *cold, twin);
-    if (auto const d = difference(o, result, expected); !d.empty()) return fail(d, o);
-    if (auto const d = difference(o, twin, expected); !d.empty()) return fail("dynamic: " + d, o);
-    if (expected && hot->store.old_writes() != 0)
-      return fail("refused, but wrote " + std::to_string(hot->store.old_writes()) + " times to tables that were there", o);
-    if (hot->store.hash() != cold->store.hash()) return fail("fixed and dynamic wrote differently", o);
-    if (hot->frames.out() != model.frames_in_use() + 1 || cold->frames.out() != hot->frames.out())
-      return fail("expected " + std::to_string(model.frames_in_use() + 1) + " frames in use, came " + std::to_string(hot->frames.out()) +
-                  " (dynamic: " + std::to_string(cold->frames.out()) + ")", o);
+    for (auto const &[s, handle] : both) {
+      s->store.begin_operation();
+      apply(o, *s, result);
+      if (auto const d = difference(o, result, expected); !d.empty()) return fail(handle + d, o);
+      if (expected && s->store.old_writes() != 0)
+        return fail(handle + "refused, but wrote " + std::to_string(s->store.old_writes()) + " times to tables that were there", o);
+      if (s->frames.out() != model.frames_in_use() + 1)
+        return fail(handle + "expected " + std::to_string(model.frames_in_use() + 1) + " frames in use, came " +
+                    std::to_string(s->frames.out()), o);
+    }
+    if (first.store.hash() != second.store.hash()) return fail("fixed and dynamic wrote differently", o);
     for (u64 const at : {o.first - 1, o.first, o.last, o.last + 1}) {
-      if (auto const d = compare_at(f, at, *hot, model); !d.empty()) return fail(d, o);
+      if (auto const d = compare_at(f, at, second, model); !d.empty()) return fail(d, o);
       ++done;
     }
     if ((n & 1023) < 2) {
-      if (auto const d = compare_all(f, (n & 1024) != 0 ? *hot : *cold, model); !d.empty()) return fail(d, o);
-      if (hot->store.bytes() != cold->store.bytes()) return fail("fixed and dynamic left different memory", o);
+      if (auto const d = compare_all(f, (n & 1024) != 0 ? second : first, model); !d.empty()) return fail(d, o);
+      if (first.store.bytes() != second.store.bytes()) return fail("fixed and dynamic left different memory", o);
     }
     last.emplace_back(o, expected);
     if (last.size() > 24) last.pop_front();
@@ -417,16 +419,17 @@ void run_lockstep(entrant const &e, u64 operations) {
   auto const ranges = translated_ranges(dynamic{&f});
   for (unsigned i = 0; i < ranges.count; ++i) {
     operation const all{operation::kind::unmap, ranges.part[i].first.value, ranges.part[i].last.value};
-    for (subject *s : {hot.get(), static_cast<subject *>(cold.get())}) {
+    for (auto const &[s, handle] : both) {
       apply(all, *s, result);
-      if (!result) return fail(std::string{"the last unmap failed: "} + text(result.error().why), all);
+      if (!result) return fail(handle + "the last unmap failed: " + text(result.error().why), all);
       s->settle();
       s->release_reserve();
     }
   }
-  EXPECT_EQ(hot->frames.out(), 1u) << e.name << ": only the root is left";
-  EXPECT_EQ(cold->frames.out(), 1u) << e.name << ": only the root is left";
-  EXPECT_EQ(hot->frames.wrong(), 0u) << e.name;
+  for (auto const &[s, handle] : both) {
+    EXPECT_EQ(s->frames.out(), 1u) << handle << e.name << ": only the root is left";
+    EXPECT_EQ(s->frames.wrong(), 0u) << handle << e.name;
+  }
 }
 
 }  // namespace trial

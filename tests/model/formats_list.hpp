@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The formats under trial, in one place: every constant of formats/, and variants that switch on what no constant does.
+// Formats under trial beside every constant of formats/: variants that switch on what no constant does.
+//
+// The constants are tried behind both handles, and so are the variants that make the compiler fold something no constant
+// has: a level without leaves, a dirty mark within the permissions, faults on what is not accessed, 64 bits of input.
+// The others differ from a constant in data alone; they are tried as `dynamic`, for `fixed` takes seconds to compile.
 #pragma once
 
 #include <pagewright/formats/arm64.hpp>

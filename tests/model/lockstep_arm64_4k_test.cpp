@@ -10,8 +10,8 @@ INSTANTIATE_TEST_SUITE_P(arm64_4k, every_format,
                                          entrant_of<arm64::stage1_4k_52_lpa2_lower>("arm64-4k-52-lpa2-lower"),
                                          entrant_of<arm64::stage1_4k_52_lpa2_upper>("arm64-4k-52-lpa2-upper"),
                                          entrant_of<variants::arm64_hardware_dirty>("arm64-hardware-dirty"),
-                                         entrant_of<variants::arm64_bbm2>("arm64-bbm2"),
-                                         entrant_of<variants::arm64_small>("arm64-small"),
-                                         entrant_of<variants::arm64_tbi>("arm64-tbi")),
+                                         entrant{"arm64-bbm2", &variants::arm64_bbm2},
+                                         entrant{"arm64-small", &variants::arm64_small},
+                                         entrant{"arm64-tbi", &variants::arm64_tbi}),
                          entrant_name);
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "engine.hpp"
-#include "formats_list.hpp"
 
 namespace trial {
 

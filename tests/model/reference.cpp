@@ -101,7 +101,10 @@ auto reference::greedy(u64 first, u64 last, u64 out, attributes const &want, lea
     memory_type type = want.type;
     if (type == memory_type::wb && std::find(f_.types, f_.types + max_types, type) == f_.types + max_types)
       type = memory_type::pma;  // where the platform alone decides
-    extent const one{at + low(size->lg2), out + (at - first), *size, want.allow, type, want.global && shape.global != never,
+    // As many of them as there are before a larger leaf may fit again.
+    u64 const span = (size == sizes_.begin() ? last : std::min(last, at | low(std::prev(size)->lg2))) - at;
+    u64 const end  = at + (span - ((span + 1) & low(size->lg2)));
+    extent const one{end, out + (at - first), *size, want.allow, type, want.global && shape.global != never,
                      want.accessed && shape.accessed != never, want.dirty && writable && shape.dirty != never, want.software};
     if (!found.empty() && found.back().second.says_the_same(one)) found.back().second.last = one.last;
     else found.emplace_back(at, one);

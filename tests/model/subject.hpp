@@ -65,6 +65,23 @@ struct sweep_visitor {
   }
 };
 
+/// An empty root table.
+template <handle H>
+auto first_table(H h, arena_memory &memory, arena_frames &frames) -> root {
+  unsigned const lg2 = table_lg2(h, h.top());
+  auto const     a   = *frames.allocate(lg2);
+  memory.clear(a, u64{1} << lg2);
+  return {a};
+}
+
+/// What a sweep over everything meets.
+template <handle H>
+auto sweep_of(H h, root top, arena_memory &memory) -> seen {
+  seen s;
+  pagewright::sweep(h, top, everything, memory, sweep_visitor{&s});
+  return s;
+}
+
 /// The operations of `space`, an address_space of any kind, for a class that has it and `owed`.
 template <class Space, class Base = subject>
 class subject_on : public Base {
@@ -99,24 +116,13 @@ class plain_subject final
 
  public:
   plain_subject(H h, place const &p)
-      : base{p}, h_{h}, memory_{this->store}, top_{first_table(h)}, space_{h, top_, memory_, this->frames, cache_} {}
+      : base{p}, h_{h}, memory_{this->store}, top_{first_table(h, memory_, this->frames)}, space_{h, top_, memory_, this->frames, cache_} {}
   ~plain_subject() override { space_.settle(this->owed); }
 
   auto space() -> space_type & override { return space_; }
-  auto sweep() -> seen override {
-    seen s;
-    pagewright::sweep(h_, top_, everything, memory_, sweep_visitor{&s});
-    return s;
-  }
+  auto sweep() -> seen override { return sweep_of(h_, top_, memory_); }
 
  private:
-  auto first_table(H h) -> root {
-    unsigned const lg2 = table_lg2(h, h.top());
-    auto const     a   = *this->frames.allocate(lg2);
-    memory_.clear(a, u64{1} << lg2);
-    return {a};
-  }
-
   H            h_;
   arena_memory memory_;
   root         top_;

@@ -95,27 +95,16 @@ class watched_subject final : public subject_on<watched_space<Sharing>> {
 
  public:
   watched_subject(format const &f, place const &p)
-      : base{p}, h_{&f}, memory_{this->store}, top_{first_table()}, mmu{h_, top_, memory_},
+      : base{p}, h_{&f}, memory_{this->store}, top_{first_table(h_, memory_, this->frames)}, mmu{h_, top_, memory_},
         eyes{f, top_, this->store, mmu, Sharing::hardware_writes}, watched_{memory_, eyes}, watched_frames_{this->frames, mmu},
         space_{h_, top_, watched_, watched_frames_, mmu, Sharing{}} {}
   ~watched_subject() override { space_.settle(this->owed); }
 
   auto space() -> space_type & override { return space_; }
   auto query(u64 at) -> std::expected<translation, fault> override { return walk(h_, top_, {at}, memory_); }
-  auto sweep() -> seen override {
-    seen s;
-    pagewright::sweep(h_, top_, everything, memory_, sweep_visitor{&s});
-    return s;
-  }
+  auto sweep() -> seen override { return sweep_of(h_, top_, memory_); }
 
  private:
-  auto first_table() -> root {
-    unsigned const lg2 = table_lg2(h_, h_.top());
-    auto const     a   = *this->frames.allocate(lg2);
-    memory_.clear(a, u64{1} << lg2);
-    return {a};
-  }
-
   dynamic      h_;
   arena_memory memory_;
   root         top_;

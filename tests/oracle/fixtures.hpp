@@ -70,4 +70,16 @@ void for_every_context(char const *arch, With &&with) {
   }
 }
 
+/// What TCR_EL1 says of one half, read by hand: TxSZ, TG0 (bits 15:14) or TG1 (31:30), IPS (34:32), DS (59).
+struct arm64_regime {
+  unsigned granule, input_bits;
+  bool     wide;
+};
+inline auto arm64_regime_of(std::uint64_t tcr, bool upper) -> arm64_regime {
+  auto const tg = static_cast<unsigned>(tcr >> (upper ? 30 : 14) & 3);
+  unsigned const granule = upper ? (tg == 1 ? 14 : tg == 2 ? 12 : 16) : (tg == 0 ? 12 : tg == 1 ? 16 : 14);
+  return {granule, 64 - static_cast<unsigned>(tcr >> (upper ? 16 : 0) & 63),
+          granule == 16 ? (tcr >> 32 & 7) >= 6 : (tcr >> 59 & 1) != 0};
+}
+
 }  // namespace oracle

@@ -206,10 +206,7 @@ TEST(libaddrxlat, agrees_on_aarch64_images) {
       auto const o =
           arm64::regime_of(tcr, upper ? arm64::half::upper : arm64::half::lower, value(registers, "mair_el1"));
       ASSERT_TRUE(o) << name;
-      // TCR_EL1 read by hand: TxSZ, TG0 (bits 15:14) or TG1 (31:30), IPS (34:32), DS (59).
-      unsigned const size = 64 - unsigned(tcr >> (upper ? 16 : 0) & 63), tg = unsigned(tcr >> (upper ? 30 : 14) & 3);
-      unsigned const granule = upper ? (tg == 1 ? 14 : tg == 2 ? 12 : 16) : (tg == 0 ? 12 : tg == 1 ? 16 : 14);
-      bool const wide = granule == 16 ? (tcr >> 32 & 7) == 6 : (tcr >> 59 & 1) != 0;
+      auto const [granule, size, wide] = arm64_regime_of(tcr, upper);
       compare_image(name + (upper ? " TTBR1" : " TTBR0"), source, arm64::stage1(*o), arm64::root_table(*o, ttbr),
                     arm64_geometry(granule, size, wide), false);
     }
@@ -255,25 +252,12 @@ TEST(libaddrxlat, reads_x86_tables_as_they_were_meant) {
 }
 
 TEST(libaddrxlat, reads_aarch64_tables_as_they_were_meant) {
-  struct row { arm64::granule page; unsigned bits; bool wide; };
-  using enum arm64::granule;
-  for (auto const &[page, bits, wide] : {row{k4, 48, false},
-                                         {k4, 39, false},
-                                         {k4, 52, true},
-                                         {k16, 48, false},
-                                         {k16, 47, false},
-                                         {k16, 36, false},
-                                         {k16, 52, true},
-                                         {k64, 48, false},
-                                         {k64, 42, false},
-                                         {k64, 52, true}})
-    for (auto const space : {arm64::half::lower, arm64::half::upper}) {
-      auto const f = arm64::stage1(
-          {.page = page, .input_bits = bits, .space = space, .output_bits = wide ? 52u : 48u, .wide = wide});
-      auto const name = "AArch64 built, 2^" + std::to_string(unsigned(page)) + ", " + std::to_string(bits) + " bits" +
-                        (wide ? " wide" : "") + (space == arm64::half::upper ? " TTBR1" : " TTBR0");
-      u64 const dropped = !wide ? 0 : page == k64 ? bit(47) : bit(49);          // see the table at the top
-      build_and_compare(name, f, arm64_geometry(unsigned(page), bits, wide), unsigned(page), false, bits, dropped);
+  for (auto const &shape : arm64_shapes)
+    for (bool const upper : {false, true}) {
+      auto const &[page, bits, wide] = shape;
+      u64 const dropped = !wide ? 0 : page == arm64::granule::k64 ? bit(47) : bit(49);  // see the table at the top
+      build_and_compare(arm64_name(shape, upper), arm64_format(shape, upper), arm64_geometry(unsigned(page), bits, wide),
+                        unsigned(page), false, bits, dropped);
     }
 }
 

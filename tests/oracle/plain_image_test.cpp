@@ -108,22 +108,18 @@ TEST(plain_walkers, agree_on_aarch64_images) {
       ASSERT_TRUE(o) << name;
 
       auto const flag = [tcr](unsigned n) { return (tcr >> n & 1) != 0; };
-      unsigned const tg = unsigned(tcr >> (upper ? 30 : 14) & 3), ips = unsigned(tcr >> 32 & 7);
+      auto const [granule, input_bits, wide] = arm64_regime_of(tcr, upper);
+      unsigned const ips = unsigned(tcr >> 32 & 7);
       constexpr unsigned sizes[] = {32, 36, 40, 42, 44, 48, 52, 52};
-      plain::arm64_machine m{.granule    = upper ? (tg == 1   ? 14u
-                                                    : tg == 2 ? 12u
-                                                              : 16u)
-                                                 : (tg == 0   ? 12u
-                                                    : tg == 1 ? 16u
-                                                              : 14u),
-                             .input_bits = 64 - unsigned(tcr >> (upper ? 16 : 0) & 63),
+      plain::arm64_machine m{.granule    = granule,
+                             .input_bits = input_bits,
                              .upper_half = upper,
                              .tbi        = flag(upper ? 38 : 37),
                              .hpd        = flag(upper ? 42 : 41),
                              .ha         = flag(39),
                              .hd         = flag(40),
                              .mair       = mair};
-      m.wide        = m.granule == 16 ? ips >= 6 : flag(59);
+      m.wide        = wide;
       m.output_bits = m.wide || sizes[ips] < 48 ? sizes[ips] : 48;
       u64 const root = m.wide && ips == 6 ? (ttbr & 0xffffffffffc0) | (ttbr >> 2 & 15) << 48 : ttbr & 0xfffffffffffe;
       compare_image(name + (upper ? " TTBR1" : " TTBR0"), source, arm64::stage1(*o), root, walker_of(m));
@@ -184,27 +180,13 @@ TEST(plain_walkers, find_what_was_mapped_on_x86) {
 }
 
 TEST(plain_walkers, find_what_was_mapped_on_aarch64) {
-  struct row { arm64::granule page; unsigned bits; bool wide; };
-  using enum arm64::granule;
-  for (auto const &[page, bits, wide] : {row{k4, 48, false},
-                                         {k4, 39, false},
-                                         {k4, 52, true},
-                                         {k16, 48, false},
-                                         {k16, 47, false},
-                                         {k16, 52, true},
-                                         {k64, 48, false},
-                                         {k64, 42, false},
-                                         {k64, 52, true}})
+  for (auto const &shape : arm64_shapes)
     for (bool const upper : {false, true}) {
-      auto const                 f = arm64::stage1({.page        = page,
-                                                    .input_bits  = bits,
-                                                    .space       = upper ? arm64::half::upper : arm64::half::lower,
-                                                    .output_bits = wide ? 52u : 48u,
-                                                    .wide        = wide});
+      auto const &[page, bits, wide] = shape;
+      auto const f = arm64_format(shape, upper);
       plain::arm64_machine const m{.granule = unsigned(page), .input_bits = bits, .upper_half = upper, .wide = wide,
                                    .output_bits = wide ? 52u : 48u, .mair = arm64::default_mair};
-      build_and_compare("AArch64 built, 2^" + std::to_string(unsigned(page)) + ", " + std::to_string(bits) + " bits" +
-                        (wide ? " wide" : "") + (upper ? " TTBR1" : " TTBR0"), f, unsigned(page), walker_of(m), bits);
+      build_and_compare(arm64_name(shape, upper), f, unsigned(page), walker_of(m), bits);
     }
 }
 

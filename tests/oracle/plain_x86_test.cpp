@@ -115,12 +115,9 @@ TEST(plain_walkers, agree_with_the_library_on_x86) {
     examine(s, 4096, d, t, dynamic{&s.description});
   }
   report("x86", t);
-  EXPECT_EQ(t.differences, 0u);
-  for (auto const why : {plain::reason::none, plain::reason::outside, plain::reason::absent, plain::reason::reserved,
-                         plain::reason::unreadable})
-    EXPECT_GT(t.by_reason[unsigned(why)], t.walks / 500) << "the random tables hardly ever give: " << plain::text(why);
-  for (unsigned const lg2 : {12u, 21u, 22u, 30u})
-    EXPECT_GT(t.by_size[lg2], t.walks / 1000) << "hardly any leaf of 2^" << lg2;
+  using enum plain::reason;
+  expect_equal_and_varied(t, {none, outside, absent, reserved, unreadable}, 500,
+                          {12u, 21u, 22u, 30u}, 1000);
 }
 
 // The walkers themselves, against translations worked out by hand from the manuals' figures: an oracle that says the

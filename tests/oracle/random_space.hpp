@@ -2,8 +2,10 @@
 // Tables that the library built: a few hundred random mappings, holes and unmappings by an address_space.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include <pagewright/formats/arm64.hpp>
 #include <pagewright/pagewright.hpp>
 
 #include "dice.hpp"
@@ -22,6 +24,29 @@ struct random_space {
                : nullptr;
   }
 };
+
+/// The AArch64 regimes in which tables are built.
+struct arm64_shape {
+  pagewright::arm64::granule page;
+  unsigned                   bits;  // of an input address
+  bool                       wide;  // LPA or LPA2
+};
+inline constexpr arm64_shape arm64_shapes[] = {
+  {pagewright::arm64::granule::k4,  48, false}, {pagewright::arm64::granule::k4,  39, false},
+  {pagewright::arm64::granule::k4,  52, true }, {pagewright::arm64::granule::k16, 48, false},
+  {pagewright::arm64::granule::k16, 47, false}, {pagewright::arm64::granule::k16, 36, false},
+  {pagewright::arm64::granule::k16, 52, true }, {pagewright::arm64::granule::k64, 48, false},
+  {pagewright::arm64::granule::k64, 42, false}, {pagewright::arm64::granule::k64, 52, true }};
+
+inline auto arm64_format(arm64_shape const &s, bool upper) -> pagewright::format {
+  using pagewright::arm64::half;
+  return pagewright::arm64::stage1({.page = s.page, .input_bits = s.bits, .space = upper ? half::upper : half::lower,
+                                    .output_bits = s.wide ? 52u : 48u, .wide = s.wide});
+}
+inline auto arm64_name(arm64_shape const &s, bool upper) -> std::string {
+  return "AArch64 built, 2^" + std::to_string(static_cast<unsigned>(s.page)) + ", " + std::to_string(s.bits) + " bits" +
+         (s.wide ? " wide" : "") + (upper ? " TTBR1" : " TTBR0");
+}
 
 /// No output address, of a page or of a table, has any of the bits `avoided`. Right after every mapping that succeeds
 /// mapped(space, where, to, attributes) is called.

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <initializer_list>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -162,6 +163,16 @@ inline void report(char const *family, tally const &t) {
     if (t.by_size[i] != 0) s << " 2^" << i << ": " << t.by_size[i];
   if (t.unpredictable != 0) s << "; left out as UNPREDICTABLE " << t.unpredictable;
   std::printf("[  ORACLE  ] %s\n", s.str().c_str());
+}
+
+/// No difference, and enough of everything: one walk in `reasons` for each outcome, one in `leaves` for each size of leaf.
+inline void expect_equal_and_varied(tally const &t, std::initializer_list<plain::reason> why, u64 reasons,
+                                    std::initializer_list<unsigned> sizes, u64 leaves) {
+  EXPECT_EQ(t.differences, 0u);
+  for (auto const one : why)
+    EXPECT_GT(t.by_reason[static_cast<unsigned>(one)], t.walks / reasons)
+        << "the random tables hardly ever give: " << plain::text(one);
+  for (unsigned const lg2 : sizes) EXPECT_GT(t.by_size[lg2], t.walks / leaves) << "hardly any leaf of 2^" << lg2;
 }
 
 }  // namespace oracle::random_tables

@@ -5,7 +5,7 @@
 namespace trial {
 namespace {
 
-class every_format : public testing::TestWithParam<entrant> {
+class notes_in_every_format : public testing::TestWithParam<entrant> {
  protected:
   format const    &f     = *GetParam().description;
   scene<exclusive> s{f};
@@ -19,7 +19,7 @@ class every_format : public testing::TestWithParam<entrant> {
   auto entry_at(u64 page) -> u64 { return s.space.entry({at + (page << grain)})->entry; }
 };
 
-TEST_P(every_format, a_note_is_read_back_and_translates_nothing) {
+TEST_P(notes_in_every_format, a_note_is_read_back_and_translates_nothing) {
   ASSERT_TRUE(s.space.annotate(pages(3, 2), note, s.owed));
   EXPECT_EQ(entry_at(3), note);
   EXPECT_EQ(entry_at(4), note);
@@ -30,7 +30,7 @@ TEST_P(every_format, a_note_is_read_back_and_translates_nothing) {
   EXPECT_EQ(t.error().entry, note);
 }
 
-TEST_P(every_format, a_note_is_in_the_way_of_a_mapping_and_named_by_its_error) {
+TEST_P(notes_in_every_format, a_note_is_in_the_way_of_a_mapping_and_named_by_its_error) {
   ASSERT_TRUE(s.space.annotate(pages(3, 1), note, s.owed));
   auto const ok = s.space.map(pages(0, 8), {0}, rw, s.owed);
   ASSERT_FALSE(ok);
@@ -39,7 +39,7 @@ TEST_P(every_format, a_note_is_in_the_way_of_a_mapping_and_named_by_its_error) {
   EXPECT_EQ(ok.error().entry, note);
 }
 
-TEST_P(every_format, a_table_that_holds_a_note_is_not_empty) {
+TEST_P(notes_in_every_format, a_table_that_holds_a_note_is_not_empty) {
   ASSERT_TRUE(s.space.map(pages(0, 1), {0}, rw, s.owed));
   ASSERT_TRUE(s.space.annotate(pages(3, 1), note, s.owed));
   ASSERT_TRUE(s.space.unmap(pages(0, 1), s.owed));
@@ -51,7 +51,7 @@ TEST_P(every_format, a_table_that_holds_a_note_is_not_empty) {
   EXPECT_EQ(s.complaint(), "");
 }
 
-TEST_P(every_format, what_hardware_would_take_for_something_is_no_note) {
+TEST_P(notes_in_every_format, what_hardware_would_take_for_something_is_no_note) {
   u64 leaf = 0;
   with_single_form(s.h, 0u, [&](auto const &form) { leaf = encode_attributes(s.h, form, rw).entry; });
   for (u64 const bad : {u64{0}, leaf}) {
@@ -62,7 +62,7 @@ TEST_P(every_format, what_hardware_would_take_for_something_is_no_note) {
   EXPECT_EQ(s.pool.in_use(), 0u);
 }
 
-TEST_P(every_format, an_entry_set_by_hand_is_told_with_its_level_and_what_was_there) {
+TEST_P(notes_in_every_format, an_entry_set_by_hand_is_told_with_its_level_and_what_was_there) {
   ASSERT_TRUE(s.space.map(pages(0, 2), {0}, rw, s.owed));
   auto const old = s.space.entry({at});
   ASSERT_TRUE(old);
@@ -80,7 +80,7 @@ TEST_P(every_format, an_entry_set_by_hand_is_told_with_its_level_and_what_was_th
   EXPECT_EQ(s.complaint(), "");
 }
 
-TEST_P(every_format, no_entry_lies_below_where_the_walk_ends) {
+TEST_P(notes_in_every_format, no_entry_lies_below_where_the_walk_ends) {
   auto const none = s.space.entry({at}, 0);
   if (f.depth == 1) GTEST_SKIP();
   ASSERT_FALSE(none);
@@ -88,7 +88,7 @@ TEST_P(every_format, no_entry_lies_below_where_the_walk_ends) {
   EXPECT_EQ(none.error().level, f.depth - 1u);
 }
 
-TEST_P(every_format, a_table_lets_through_what_it_is_told_to_and_a_mapping_may_widen_it) {
+TEST_P(notes_in_every_format, a_table_lets_through_what_it_is_told_to_and_a_mapping_may_widen_it) {
   auto const     ro  = least_rights(s.h, rights::kernel_read);
   ASSERT_TRUE(s.space.map(pages(0, 1), {0}, rw, s.owed));
   u64 const before = s.space.entry({at}, 1)->entry;
@@ -116,7 +116,7 @@ TEST_P(every_format, a_table_lets_through_what_it_is_told_to_and_a_mapping_may_w
   EXPECT_EQ(s.complaint(), "");
 }
 
-TEST_P(every_format, new_tables_leave_no_more_than_they_are_told_to) {
+TEST_P(notes_in_every_format, new_tables_leave_no_more_than_they_are_told_to) {
   parent_rights const less{.leave = rw.allow | rights::readers | rights::writers};
   auto const ok = s.space.map(pages(0, 1), {0}, rw, s.owed, {}, less);
   for (unsigned level = 1; level < f.depth; ++level) {
@@ -130,8 +130,8 @@ TEST_P(every_format, new_tables_leave_no_more_than_they_are_told_to) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(notes, every_format, testing::ValuesIn(all_formats),
-                         [](testing::TestParamInfo<entrant> const &info) { return std::string{info.param.name}; });
+INSTANTIATE_TEST_SUITE_P(formats, notes_in_every_format, testing::ValuesIn(all_formats),
+                         [](testing::TestParamInfo<entrant> const &one) { return std::string{one.param.name}; });
 
 }  // namespace
 }  // namespace trial

@@ -5,7 +5,7 @@
 namespace trial {
 namespace {
 
-class every_format : public testing::TestWithParam<entrant> {
+class reshape_of_every_format : public testing::TestWithParam<entrant> {
  protected:
   format const &f = *GetParam().description;
 };
@@ -68,7 +68,7 @@ auto is_dirty(Scene &s, input_address at) -> bool {
   return visitor.dirty;
 }
 
-TEST_P(every_format, splitting_leaves_no_larger_leaf_and_the_same_translations) {
+TEST_P(reshape_of_every_format, splitting_leaves_no_larger_leaf_and_the_same_translations) {
   scene<exclusive> s{f};
   furnish(s, f, 7);
   auto const before = s.picture(false, true);
@@ -88,7 +88,7 @@ TEST_P(every_format, splitting_leaves_no_larger_leaf_and_the_same_translations) 
   EXPECT_EQ(s.complaint(), "");
 }
 
-TEST_P(every_format, collapsing_what_was_split_gives_the_tables_that_mapping_gives) {
+TEST_P(reshape_of_every_format, collapsing_what_was_split_gives_the_tables_that_mapping_gives) {
   scene<exclusive> s{f}, fresh{f};
   furnish(s, f, 11);
   furnish(fresh, f, 11);
@@ -104,7 +104,7 @@ TEST_P(every_format, collapsing_what_was_split_gives_the_tables_that_mapping_giv
   EXPECT_EQ(s.complaint(), "");
 }
 
-TEST_P(every_format, nothing_stale_stays_and_no_mark_is_lost_whatever_is_split_and_collapsed) {
+TEST_P(reshape_of_every_format, nothing_stale_stays_and_no_mark_is_lost_whatever_is_split_and_collapsed) {
   unsigned const rounds = static_cast<unsigned>(12 * test_size()) + 3;
   for (unsigned seed = 0; seed < rounds; ++seed) {
     scene<marked_by_hardware> s{f};
@@ -135,7 +135,7 @@ TEST_P(every_format, nothing_stale_stays_and_no_mark_is_lost_whatever_is_split_a
   }
 }
 
-TEST_P(every_format, running_out_of_frames_while_splitting_changes_nothing) {
+TEST_P(reshape_of_every_format, running_out_of_frames_while_splitting_changes_nothing) {
   store        cells{1024, 16};
   auto         memory = cells.memory();
   dynamic      h{&f};
@@ -163,8 +163,8 @@ TEST_P(every_format, running_out_of_frames_while_splitting_changes_nothing) {
   space.settle(owed);
 }
 
-INSTANTIATE_TEST_SUITE_P(reshape, every_format, testing::ValuesIn(all_formats),
-                         [](testing::TestParamInfo<entrant> const &info) { return std::string{info.param.name}; });
+INSTANTIATE_TEST_SUITE_P(formats, reshape_of_every_format, testing::ValuesIn(all_formats),
+                         [](testing::TestParamInfo<entrant> const &one) { return std::string{one.param.name}; });
 
 }  // namespace
 }  // namespace trial

@@ -5,7 +5,7 @@
 namespace trial {
 namespace {
 
-class every_format : public testing::TestWithParam<entrant> {};
+class sweep_of_every_format : public testing::TestWithParam<entrant> {};
 
 /// Everything a sweep says, part by part.
 struct report {
@@ -23,7 +23,7 @@ struct report {
   void unreadable(gap const &g) { parts.push_back({g.part.first.value, g.part.last.value, false, {}, fault_reason::unreadable}); }
 };
 
-TEST_P(every_format, a_sweep_over_garbled_tables_agrees_with_walks_at_every_part) {
+TEST_P(sweep_of_every_format, a_sweep_over_garbled_tables_agrees_with_walks_at_every_part) {
   auto const    &f      = *GetParam().description;
   unsigned const rounds = static_cast<unsigned>(100 * test_size()) + 10;
   for (unsigned seed = 0; seed < rounds; ++seed) {
@@ -63,8 +63,8 @@ TEST_P(every_format, a_sweep_over_garbled_tables_agrees_with_walks_at_every_part
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(sweep_agrees, every_format, testing::ValuesIn(all_formats),
-                         [](testing::TestParamInfo<entrant> const &info) { return std::string{info.param.name}; });
+INSTANTIATE_TEST_SUITE_P(formats, sweep_of_every_format, testing::ValuesIn(all_formats),
+                         [](testing::TestParamInfo<entrant> const &one) { return std::string{one.param.name}; });
 
 }  // namespace
 }  // namespace trial

@@ -46,54 +46,41 @@ inline constexpr u64 K = 1024, M = 1024 * K, G = 1024 * M, T = 1024 * G;
 /// `bytes` from `first`. The tests know what they write.
 constexpr auto span_of(u64 first, u64 bytes) -> range { return {{first}, {first + (bytes - 1)}}; }
 
-/// 64 frames of the format's largest table size, zeroed or not, below 4 GiB.
-template <auto const &F, unsigned Frames = 64>
+/// Everything reachable from the root, as bits: the tables that are linked, in order.
+auto picture_of(format const &f, root top, byte_memory &memory) -> std::vector<u64>;
+/// How many tables are linked below the root.
+auto tables_of(format const &f, root top, byte_memory &memory) -> unsigned;
+
+/// One format is tried as `fixed`, the others as `dynamic`, which is compiled once for all of them: the tests here are about
+/// the algorithm. That both handles do the same with every format is shown by tests/model.
+template <auto const &F>
+using handle_of = std::conditional_t<&F == &x86::x86_64_4level, fixed<F>, dynamic>;
+
+/// 64 frames of 64 KiB, as large as any table, zeroed or not, below 4 GiB.
+template <auto const &F, handle H = handle_of<F>>
 class house {
  public:
-  static constexpr unsigned frame_lg2 = [] {
-    unsigned most = 0;
-    for (unsigned n = 0; n < F.depth; ++n)
-      if (auto const lg2 = table_lg2(dynamic{&F}, n); lg2 > most) most = lg2;
-    return most < 12 ? 12u : most;
-  }();
-  using pool_type  = frame_pool<Frames, frame_lg2>;
-  using count_type = models::counting_frames<pool_type>;
-  using fail_type  = models::failing_frames<count_type>;
+  static constexpr unsigned frame_count = 64, frame_lg2 = 16;
+  using handle_type = H;
+  using pool_type   = frame_pool<frame_count, frame_lg2>;
+  using count_type  = models::counting_frames<pool_type>;
+  using fail_type   = models::failing_frames<count_type>;
 
   /// Frames come with any content: by default not zeroes.
-  explicit house(u8 content = 0xa5) : bytes(u64{Frames} << frame_lg2, content) {
+  explicit house(u8 content = 0xa5) : bytes(u64{frame_count} << frame_lg2, content) {
     auto const a = *frames.allocate(table_lg2(h, h.top()));
     memory.clear(a, u64{1} << table_lg2(h, h.top()));
     top = {a};
   }
 
-  /// Everything reachable from the root, as bits: the tables that are linked, in order.
-  auto picture() -> std::vector<u64> {
-    std::vector<u64> words;
-    auto const add = [&](output_address table, unsigned level) {
-      words.push_back(table.value);
-      for (u64 i = 0; i < bit(F.levels[level].index_bits); ++i)
-        words.push_back(memory.load(slot_address(h, level, table, i), F.word()).value_or(~u64{0}));
-    };
-    struct visitor {
-      decltype(add) const &put;
-      auto enter(table_visit const &t) const -> visit { return put(t.table, t.level), visit::descend; }
-    } v{add};
-    add(top.table, F.depth - 1u);
-    sweep(h, top, everything, memory, v);
-    return words;
-  }
-  auto tables() -> unsigned {
-    struct {
-      unsigned n = 0;
-      auto enter(table_visit const &) -> visit { return ++n, visit::descend; }
-    } v;
-    sweep(h, top, everything, memory, v);
-    return v.n;
-  }
+  auto picture() -> std::vector<u64> { return picture_of(F, top, memory); }
+  auto tables() -> unsigned { return tables_of(F, top, memory); }
   auto at(u64 address) -> std::expected<translation, fault> { return walk(h, top, {address}, memory); }
 
-  fixed<F>        h{};
+  H               h = [] {
+    if constexpr (H::is_fixed) return H{};
+    else return H{&F};
+  }();
   std::vector<u8> bytes;
   output_address  base{0x0100'0000};
   byte_memory     memory{bytes, base};
@@ -107,7 +94,7 @@ class house {
 /// The default rights of these tests: every format here has them.
 template <auto const &F>
 constexpr auto rw() -> attributes {
-  return {.allow = *least_rights(fixed<F>{}, rights::kernel_rw)};
+  return {.allow = *least_rights(dynamic{&F}, rights::kernel_rw)};
 }
 
 }  // namespace trial

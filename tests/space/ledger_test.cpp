@@ -6,7 +6,7 @@
 namespace trial {
 namespace {
 
-using space_of_house = house<x86::x86_64_4level>;
+using space_of_house = house<x86::x86_64_4level, dynamic>;
 
 /// Counts what a ledger asks of the caches.
 struct counting_cache {

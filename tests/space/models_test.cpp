@@ -9,14 +9,14 @@ using models::violation_kind;
 
 /// Two pages and a large page under an MMU that watches every store; what goes wrong is done by hand.
 template <auto const &F>
-struct watched_house : house<F> {
-  using mmu_type    = models::simulated_mmu<fixed<F>, byte_memory, 64>;
+struct watched_house : house<F, dynamic> {
+  using mmu_type    = models::simulated_mmu<dynamic, byte_memory, 64>;
   using memory_type = models::watched_memory<byte_memory, mmu_type>;
-  using frames_type = models::watched_frames<models::counting_frames<typename house<F>::pool_type>, mmu_type>;
+  using frames_type = models::watched_frames<models::counting_frames<typename house<F, dynamic>::pool_type>, mmu_type>;
   mmu_type    mmu{this->h, this->top, this->memory};
   memory_type watched{this->memory, mmu};
   frames_type watched_frames{this->counted, mmu};
-  address_space<fixed<F>, memory_type, frames_type, mmu_type> space{this->h, this->top, watched, watched_frames, mmu};
+  address_space<dynamic, memory_type, frames_type, mmu_type> space{this->h, this->top, watched, watched_frames, mmu};
   ledger      owed;
 
   watched_house() {
@@ -38,6 +38,15 @@ struct watched_house : house<F> {
       if (s.kind == entry_kind::table) found = s;
     });
     return found;
+  }
+  /// Stores and publishes, and tells nobody else.
+  void put(output_address slot, u64 entry) {
+    watched.store(slot, F.word(), entry);
+    mmu.publish(slot, 8);
+  }
+  void drop(range const &r, bool tables) {
+    mmu.invalidate({r, 12, tables});
+    mmu.sync();
   }
   void expect_only(violation_kind kind) {
     EXPECT_GE(mmu.count(kind), 1u) << text(kind) << " went unnoticed";
@@ -86,11 +95,9 @@ TEST(simulated_mmu, a_leaf_invalidation_keeps_walk_caches) {
   x86_house s;
   (void)s.mmu.access({0});
   EXPECT_EQ(s.mmu.cached_tables(), 3u);
-  s.mmu.invalidate({span_of(0, 4 * K), 12, false});
-  s.mmu.sync();
+  s.drop(span_of(0, 4 * K), false);
   EXPECT_EQ(s.mmu.cached_tables(), 3u);
-  s.mmu.invalidate({span_of(0, 4 * K), 12, true});
-  s.mmu.sync();
+  s.drop(span_of(0, 4 * K), true);
   EXPECT_EQ(s.mmu.cached_tables(), 0u);
 }
 
@@ -98,8 +105,7 @@ TEST(simulated_mmu, catches_a_missing_invalidation) {
   x86_house s;
   (void)s.mmu.access({0});
   auto const slot = s.slot(0);
-  s.watched.store(slot, x86::x86_64_4level.word(), 0);
-  s.mmu.publish(slot, 8);
+  s.put(slot, 0);
   s.mmu.verify();
   s.expect_only(violation_kind::stale_leaf);
 }
@@ -108,8 +114,7 @@ TEST(simulated_mmu, catches_an_absent_entry_that_was_not_invalidated) {
   watched_house<riscv::sv39> s;
   EXPECT_FALSE(s.mmu.access({0x5000}));
   auto const slot = s.slot(0) + 5 * 8;
-  s.watched.store(slot, riscv::sv39.word(), s.entry(0));
-  s.mmu.publish(slot, 8);
+  s.put(slot, s.entry(0));
   s.mmu.verify();
   s.expect_only(violation_kind::stale_absence);
 }
@@ -118,8 +123,7 @@ TEST(simulated_mmu, catches_a_table_that_stays_in_the_walk_cache) {
   x86_house s;
   (void)s.mmu.access({0x2000});  // absent: only walk caches are filled
   auto const link = s.table_entry(0);
-  s.watched.store(link.slot, x86::x86_64_4level.word(), 0);
-  s.mmu.publish(link.slot, 8);
+  s.put(link.slot, 0);
   s.mmu.invalidate({span_of(0, 2 * M), 12, false});  // leaves only
   s.mmu.sync();
   s.mmu.verify();
@@ -129,8 +133,7 @@ TEST(simulated_mmu, catches_a_table_that_stays_in_the_walk_cache) {
 TEST(simulated_mmu, catches_a_table_freed_before_the_flush) {
   x86_house s;
   auto const link = s.table_entry(0);
-  s.watched.store(link.slot, x86::x86_64_4level.word(), 0);
-  s.mmu.publish(link.slot, 8);
+  s.put(link.slot, 0);
   s.watched_frames.release(table_of(s.h, link.entry), 12);
   s.expect_only(violation_kind::released_too_early);
 }
@@ -138,8 +141,7 @@ TEST(simulated_mmu, catches_a_table_freed_before_the_flush) {
 TEST(simulated_mmu, catches_a_table_freed_after_invalidation_but_before_sync) {
   x86_house s;
   auto const link = s.table_entry(0);
-  s.watched.store(link.slot, x86::x86_64_4level.word(), 0);
-  s.mmu.publish(link.slot, 8);
+  s.put(link.slot, 0);
   s.mmu.invalidate({span_of(0, 2 * M), 12, true});
   s.watched_frames.release(table_of(s.h, link.entry), 12);
   s.expect_only(violation_kind::released_too_early);
@@ -155,8 +157,7 @@ TEST(simulated_mmu, catches_a_write_to_a_table_that_was_cut_off) {
   x86_house s;
   auto const link = s.table_entry(0);
   auto const slot = s.slot(0);
-  s.watched.store(link.slot, x86::x86_64_4level.word(), 0);
-  s.mmu.publish(link.slot, 8);
+  s.put(link.slot, 0);
   s.watched.store(slot, x86::x86_64_4level.word(), 0);
   s.expect_only(violation_kind::written_while_walked);
 }
@@ -165,10 +166,8 @@ TEST(simulated_mmu, allows_release_and_reuse_after_the_flush) {
   x86_house s;
   auto const link = s.table_entry(0);
   auto const slot = s.slot(0);
-  s.watched.store(link.slot, x86::x86_64_4level.word(), 0);
-  s.mmu.publish(link.slot, 8);
-  s.mmu.invalidate({span_of(0, 2 * M), 12, true});
-  s.mmu.sync();
+  s.put(link.slot, 0);
+  s.drop(span_of(0, 2 * M), true);
   s.watched.store(slot, x86::x86_64_4level.word(), 0);
   s.watched_frames.release(table_of(s.h, link.entry), 12);
   s.mmu.verify();
@@ -179,8 +178,7 @@ TEST(simulated_mmu, catches_a_change_without_break_before_make) {
   arm_house s;
   auto const slot = s.slot(0);
   auto const now  = (s.entry(0) & ~ones(12, 36)) | 0x77'7000;  // another output address
-  s.watched.store(slot, s.h->word(), now);
-  s.mmu.publish(slot, 8);
+  s.put(slot, now);
   s.expect_only(violation_kind::not_broken);
 }
 
@@ -189,8 +187,7 @@ TEST(simulated_mmu, catches_break_before_make_without_the_invalidation) {
   (void)s.mmu.access({0});
   auto const slot = s.slot(0);
   auto const now  = (s.entry(0) & ~ones(12, 36)) | 0x77'7000;
-  s.watched.store(slot, s.h->word(), 0);
-  s.mmu.publish(slot, 8);
+  s.put(slot, 0);
   s.watched.store(slot, s.h->word(), now);
   s.expect_only(violation_kind::not_invalidated);
 }
@@ -200,12 +197,9 @@ TEST(simulated_mmu, accepts_break_before_make) {
   (void)s.mmu.access({0});
   auto const slot = s.slot(0);
   auto const now  = (s.entry(0) & ~ones(12, 36)) | 0x77'7000;
-  s.watched.store(slot, s.h->word(), 0);
-  s.mmu.publish(slot, 8);
-  s.mmu.invalidate({span_of(0, 4 * K), 12, false});
-  s.mmu.sync();
-  s.watched.store(slot, s.h->word(), now);
-  s.mmu.publish(slot, 8);
+  s.put(slot, 0);
+  s.drop(span_of(0, 4 * K), false);
+  s.put(slot, now);
   s.mmu.verify();
   EXPECT_EQ(s.mmu.violations(), 0u);
 }
@@ -216,8 +210,7 @@ TEST(simulated_mmu, catches_a_table_linked_before_it_was_published) {
   s.watched.clear(table, 4 * K);
   s.watched.store(table, s.h->word(), s.entry(0));
   auto const slot = s.table_entry(0).slot + 2 * 8;
-  s.watched.store(slot, s.h->word(), encode_table(s.h, level_constant<1>{}, table));
-  s.mmu.publish(slot, 8);
+  s.put(slot, encode_table(s.h, level_constant<1>{}, table));
   s.expect_only(violation_kind::linked_unpublished);
 }
 

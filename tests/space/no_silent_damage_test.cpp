@@ -6,9 +6,13 @@
 namespace trial {
 namespace {
 
+/// Here a format of each family is `fixed`.
 template <auto const &F>
-struct mapped_house : house<F> {
-  using space_type = address_space<fixed<F>, byte_memory, typename house<F>::fail_type, not_in_use>;
+using handle_here = std::conditional_t<&F == &riscv::sv39 || &F == &arm64::stage1_4k_48_lower, fixed<F>, handle_of<F>>;
+
+template <auto const &F>
+struct mapped_house : house<F, handle_here<F>> {
+  using space_type = address_space<handle_here<F>, byte_memory, typename house<F>::fail_type, not_in_use>;
   space_type space{this->h, this->top, this->memory, this->frames, this->cache};
   ledger     owed;
 
