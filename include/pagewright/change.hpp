@@ -249,7 +249,7 @@ class changer {
     u64        count   = 0, from = most, to = 0;  // slots seen, and those of them that changed
 
     // The slots of a run must say the same at every moment (Arm ARM D8.7.1), so they change by breaking them all.
-    bool const breaks = !edit_.erase && (must_break(h, bits.clear | bits.set) || (h->break_before_make && f->run_lg2 != 0));
+    bool const breaks = !edit_.erase && (must_break(h, f, bits.clear | bits.set) || (h->break_before_make && f->run_lg2 != 0));
 
     // The loop works on copies: a store to a table may alias any member, which would have to be loaded again each time.
     decltype(s.memory) memory = s.memory;
@@ -271,7 +271,9 @@ class changer {
       for (; seen < most; ++seen) {
         auto const slot  = first + seen * stride;
         u64        entry = memory.load(slot, h->word()).value_or(h->absent.value);
-        if (((entry ^ model) & telling) != 0 && !same_shape(level, f, entry)) break;
+        // What is broken together must be told apart from absent entries by the same bits.
+        if (((entry ^ model) & telling) != 0 && (!same_shape(level, f, entry) || (breaks && ((entry ^ model) & h->absent.mask) != 0)))
+          break;
         if constexpr (!all) if (!changes(entry)) continue;
         s.change_entry(memory, slot, entry, next);
         if constexpr (!all) begin = begin == most ? seen : begin, end = seen;
@@ -292,7 +294,7 @@ class changer {
       for (u64 i = from; i <= to; ++i) {
         auto const slot  = first + i * stride;
         u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
-        if (h->absent(entry)) s.memory.store(slot, h->word(), edited(made(f, entry), bits));
+        if (h->absent(entry)) s.memory.store(slot, h->word(), edited((entry & ~h->absent.mask) | (model & h->absent.mask), bits));
       }
       s.publish(first + from * stride, (to - from + 1) * stride);
     } else {
@@ -317,10 +319,6 @@ class changer {
   }
   PAGEWRIGHT_INLINE static constexpr auto differs(edit::bits const &bits) noexcept {
     return [=](u64 was) PAGEWRIGHT_INLINE { return edited(was, bits) != was; };
-  }
-  /// Undoes `broken`.
-  constexpr auto made(form const &f, u64 entry) const noexcept -> u64 {
-    return (entry & ~h->absent.mask) | (f.base & h->absent.mask);
   }
 
   Site        &s;

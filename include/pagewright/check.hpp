@@ -102,7 +102,7 @@ constexpr auto used_bits(format const &f, unsigned n) noexcept -> u64 {
          f.software | f.carried | address_bits(f, n);
 }
 constexpr auto used_bits(format const &f) noexcept -> u64 {
-  u64 mask = f.absent.mask | f.table_global.mask | occupied(f.table_address);
+  u64 mask = f.absent.mask | f.table_global.mask | f.table_says | occupied(f.table_address);
   for (auto const &pattern : f.reserved_table)
     if (pattern != never) mask |= pattern.mask;
   for (auto const &row : f.table_grants) mask |= row.bits() | row.withheld.mask;
@@ -181,7 +181,7 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
     level const &one = f.levels[n];
     if (one.name == nullptr) return {rule::level_unnamed, n, f.name};
     unsigned const end = one.shift + one.index_bits;
-    if (one.index_bits == 0 || one.shift == 0 || end + f.tag_bits > 64 ||
+    if (one.index_bits == 0 || one.shift == 0 || end + f.tag_bits > f.input_width || f.input_width > 64 ||
         (n + 1 < f.depth && end != f.levels[n + 1].shift))
       return {rule::index_ranges, n, one.name};
     if (n == 0 && (one.table != never || one.leaves[0] == no_form)) return {rule::level_0, n, one.name};

@@ -23,11 +23,11 @@ constexpr auto text(duty d) noexcept -> char const * {
   return "?";
 }
 
-/// Can changing only `bits` of a valid leaf owe break-before-make? (Arm ARM, "Using break-before-make when updating
-/// translation table entries": memory type, output address, block size, non-global to global.)
-template <handle H>
-constexpr auto must_break(H h, u64 bits) noexcept -> bool {
-  return h->break_before_make && (bits & ~h->live) != 0;
+/// Can changing only `bits` of a valid leaf of shape `f` owe break-before-make? (Arm ARM, "Using break-before-make when
+/// updating translation table entries": memory type, output address, block size, non-global to global.)
+template <handle H, class Form>
+constexpr auto must_break(H h, Form const &f, u64 bits) noexcept -> bool {
+  return h->break_before_make && (bits & ~(f->live != 0 ? f->live : h->live)) != 0;
 }
 
 /// What replacing `was` by `now` in a slot of `level` obliges to. Pure.
@@ -56,14 +56,17 @@ constexpr auto duty_of(H h, L level, u64 was, u64 now, bool alike = true) noexce
     bool const direct = alike && (h->resizes_live || (leaf & h->resizing) != 0);
     return h->break_before_make && !direct ? duty::break_before_make : duty::invalidate;
   }
-  if (must_break(h, changed)) return duty::break_before_make;
-  if (old_kind == entry_kind::table) return duty::invalidate;
+  if (old_kind == entry_kind::table)
+    return h->break_before_make && (changed & ~h->live) != 0 ? duty::break_before_make : duty::invalidate;
 
-  u64 ignored = h->software, marks = 0;
+  u64  ignored = h->software, marks = 0;
+  bool breaks  = false;
   with_form(h, level, was, [&](auto f) {
+    breaks = must_break(h, f, changed);
     if (f->accessed != never && f->accessed(now)) marks |= f->accessed.mask;
     if (is_single_bit(f->dirty.mask) && f->dirty(now)) marks |= f->dirty.mask;
   });
+  if (breaks) return duty::break_before_make;
   if ((changed & ~ignored) == 0) return duty::none;
   return (changed & ~(ignored | marks)) == 0 ? duty::publish : duty::invalidate;
 }

@@ -12,7 +12,7 @@ namespace pagewright {
 
 enum class error_reason : u8 {
   misaligned,                // a boundary of the range, or the output address, is not a multiple of the granule
-  outside_input,             // the range is not wholly in one of the format's input ranges
+  outside_input,             // the range is not wholly in one of the format's input ranges, or ends before it begins
   too_wide,                  // the output range wraps or exceeds the machine's addresses
   inexpressible_rights,      // the format has no encoding for exactly these rights (see least_rights)
   inexpressible_memory_type,
@@ -154,6 +154,7 @@ struct site {
   /// Is `where` wholly inside one input range, with both boundaries on the granule?
   constexpr auto check(range where) const noexcept -> std::expected<void, error> {
     u64 const grain = pagewright::below(slot_lg2(h, 0u));
+    if (where.last < where.first) return std::unexpected{error{error_reason::outside_input, where.first}};
     if ((where.first.value & grain) != 0) return std::unexpected{error{error_reason::misaligned, where.first}};
     if ((~where.last.value & grain) != 0) return std::unexpected{error{error_reason::misaligned, where.last}};
     auto const whole = translated_ranges(h);
@@ -202,7 +203,7 @@ struct site {
   /// Sees to it that there are spare tables enough for `need`; on failure those taken meanwhile are given back.
   constexpr auto stock(demand const &need) -> std::expected<void, error> {
     auto const before = stocked();
-    for (unsigned level = 0; level < max_depth; ++level) {
+    for (unsigned level = max_depth; level-- > 0;) {  // upper tables first: an image for another machine then reads in order
       while (spare.count(level) < need.tables[level]) {
         auto const frame = frames->allocate(table_lg2(h, level));
         bool const linkable = frame && (frame->value & ~(reachable(h->table_address) & pagewright::below(h->output_bits))) == 0;
@@ -246,11 +247,11 @@ struct site {
 
   /// Replaces an entry by `next(entry)`, keeping what hardware marks meanwhile.
   template <class Memory, class Next>
-  PAGEWRIGHT_INLINE constexpr void change_entry(Memory &memory, output_address slot, u64 entry, Next next) const {
+  PAGEWRIGHT_INLINE constexpr void change_entry(Memory &via, output_address slot, u64 entry, Next next) const {
     if constexpr (hardware_writes) {
-      while (!memory.compare_exchange(slot, h->word(), entry, next(entry))) {}
+      while (!via.compare_exchange(slot, h->word(), entry, next(entry))) {}
     } else {
-      memory.store(slot, h->word(), next(entry));
+      via.store(slot, h->word(), next(entry));
     }
   }
 

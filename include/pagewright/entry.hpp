@@ -70,7 +70,8 @@ template <handle H>
 PAGEWRIGHT_INLINE constexpr auto in_extent(H h, u64 at) noexcept -> bool {
   unsigned const bits = h->input_bits();
   if (bits >= 64) return true;
-  u64 const upper = pagewright::ones(bits, 64 - bits - h->tag_bits);
+  u64 const upper = pagewright::ones(bits, h->input_width - bits - h->tag_bits);
+  if ((at & ~pagewright::below(h->input_width)) != 0) return false;
   switch (h->upper) {
     case extent::zero:      return (at & upper) == 0;
     case extent::ones:      return (at & upper) == upper;
@@ -86,7 +87,7 @@ PAGEWRIGHT_INLINE constexpr auto extended(H h, u64 at) noexcept -> u64 {
   if (bits >= 64) return at;
   u64 const low = at & pagewright::below(bits);
   bool const up = h->upper == extent::ones || (h->upper == extent::canonical && (low >> (bits - 1)) != 0);
-  return up ? low | ~pagewright::below(bits) : low;
+  return up ? low | (pagewright::below(h->input_width) & ~pagewright::below(bits)) : low;
 }
 
 // --- classification ---------------------------------------------------------------------------------------------
@@ -237,7 +238,7 @@ template <std::size_t N>
 PAGEWRIGHT_INLINE constexpr auto granting(grant const (&rows)[N], rights wanted) noexcept -> u64 {
   u64 entry = 0;
   unroll<N>([&](auto i) PAGEWRIGHT_INLINE {
-    entry |= (wanted & rows[i].gives) != rights::none ? rows[i].on : rows[i].off;
+    entry |= (wanted & rows[i].gives) == rights::none ? rows[i].off : (wanted & rows[i].unless) == rights::none ? rows[i].on : 0;
   });
   return entry;
 }
@@ -255,9 +256,9 @@ constexpr auto grant_bits(grant const (&rows)[N]) noexcept -> u64 {
 template <handle H, class Form>
 constexpr auto encode_rights(H h, Form const &f, rights wanted) noexcept -> std::optional<u64> {
   u64 const bits = granting(f->grants, wanted), entry = bits | f->base;
-  if (settled(h, granted(f->grants, entry)) != wanted || h->absent(entry)) return std::nullopt;
-  for (auto const &pattern : h->reserved_leaf)
-    if (pattern(entry)) return std::nullopt;
+  bool bad = settled(h, granted(f->grants, entry)) != wanted || h->absent(entry);
+  unroll<5>([&](auto i) PAGEWRIGHT_INLINE { bad |= h->reserved_leaf[i](entry); });
+  if (bad) return std::nullopt;
   return bits;
 }
 
@@ -363,12 +364,19 @@ constexpr auto reshaped(H h, From const &from, u64 entry, L to_level, To const &
   return now;
 }
 
+/// The bits of a leaf of shape `f` that `reshaped` understands or keeps.
+template <handle H, class Form>
+constexpr auto understood(H h, Form const &f) noexcept -> u64 {
+  return occupied(f->address) | occupied(f->type) | grant_bits(f->grants) | f->accessed.mask | f->dirty.mask |
+         f->global.mask | f->shared.mask | f->is.mask | h->absent.mask | h->software | h->carried | h->resizing;
+}
+
 /// Does `reshaped` lose nothing: can a leaf of shape `to` at `to_level` say what `entry`, of shape `from`, says?
 /// (The page tables of Arm's short descriptors have no privileged execute-never; its sections do.)
 template <handle H, class L, class From, class To>
 constexpr auto can_say(H h, From const &from, u64 entry, L to_level, To const &to) noexcept -> bool {
   u64 const now = reshaped(h, from, entry, to_level, to, {0});
-  return kind_of(h, to_level, now) == entry_kind::leaf &&
+  return kind_of(h, to_level, now) == entry_kind::leaf && ((entry ^ from->base) & ~understood(h, from)) == 0 &&
          settled(h, granted(to->grants, now)) == settled(h, granted(from->grants, entry)) &&
          h->types[gather(to->type, now) % max_types] == h->types[gather(from->type, entry) % max_types] &&
          to->global(now) == from->global(entry) && to->shared(now) == from->shared(entry);

@@ -56,7 +56,8 @@ class folder {
     }
     bool const covered = at == start && end == (start | size);
     if (!limits_.leaves || !covered || slot_lg2(h, level) > limits_.largest_lg2 ||
-        table_rights(h, level, entry) != rights::all || h->table_global(entry))
+        table_rights(h, level, entry) != rights::all || h->table_global(entry) ||
+        ((entry ^ h->levels[level].table_base) & h->table_says) != 0)
       return;
     with_single_form(h, level, [&](auto large) {
       if (!one_leaf(level, large, next)) return;

@@ -22,11 +22,12 @@ struct word {
 };
 
 /// One row both decodes and encodes: `gives` is withheld from an entry that `withheld` recognises; a new entry that is
-/// to have any of `gives` gets the bits `on`, one that is to have none of them gets `off`.
+/// to have any of `gives`, and nothing of `unless`, gets the bits `on`; one that is to have none of `gives` gets `off`.
 struct grant {
   rights gives = rights::none;
   match  withheld{};
   u64    on = 0, off = 0;
+  rights unless = rights::none;
 
   constexpr auto bits() const noexcept -> u64 { return on | off; }
 };
@@ -54,6 +55,7 @@ struct form {
   match shared{};                  // memory that is not encrypted for this machine alone (SEV C-bit, TDX shared bit)
   u64   base = 0;                  // set in every new leaf of this shape
   u64   zero = 0;                  // hardware rejects a leaf with any of these set
+  u64   live = 0;                  // if not 0: instead of format::live for this shape
 
   // Algorithms reach a shape through `->`, be it this or a constant that stands for one (handle.hpp).
   constexpr auto operator->() const noexcept -> form const * { return this; }
@@ -103,7 +105,7 @@ struct field {
   constexpr auto mask() const noexcept -> u64 { return ones(lo, width); }
 };
 
-inline constexpr unsigned max_depth = 6, max_forms = 6, max_fields = 40, max_types = 16;
+inline constexpr unsigned max_depth = 6, max_forms = 6, max_fields = 40, max_types = 32;
 
 struct format {
   char const *name = nullptr, *spec = nullptr;  // spec: manual, version, section
@@ -111,6 +113,7 @@ struct format {
   byte_order order       = byte_order::little;
   u8         depth       = 0;
   extent     upper       = extent::zero;
+  u8         input_width = 64;      // how wide input addresses are at all: 32 on AArch32
   u8         tag_bits    = 0;       // the topmost input bits that are not looked at (Arm TBI)
   u8         output_bits = 0;       // output addresses at or above 2^output_bits do not exist
 
@@ -125,6 +128,7 @@ struct format {
   piece     table_address[3]{};
   grant     table_grants[6]{};      // how table entries narrow the rights of what lies below; none: they do not
   match     table_global{};         // a table entry that makes everything below global
+  u64       table_says = 0;         // further bits by which a table entry says something of all below (a domain)
   exclusion excludes[2]{};
 
   memory_type types[max_types]{};   // what the form's type index selects (PAT, MAIR, PBMT, EPT memory type)

@@ -28,8 +28,8 @@ class mapper {
     unsigned const least = limits.smallest_lg2 > slot_lg2(h, 0u) ? limits.smallest_lg2 : slot_lg2(h, 0u);
     auto flaw  = inexpressible::no;
     bool stray = false, filler = false;  // is there a shape of the least size, with which all of the range can be filled?
-    if (is_aligned(first_ | delta_ | (last_ + 1), least)) h.descend([&](auto level) {
-      h.any_form(level, [&](auto f) {
+    if (is_aligned(first_ | delta_ | (last_ + 1), least)) h.descend([&](auto level) PAGEWRIGHT_INLINE {
+      h.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
         auto const lg2     = slot_lg2(h, level) + f->run_lg2;
         bool const granule = level == 0 && f->run_lg2 == 0, fills = lg2 == least && f->size_code == 0;
         bool const allowed = lg2 <= limits.largest_lg2 && (f->run_lg2 == 0 || limits.runs) && f->size_code == 0;
@@ -63,7 +63,9 @@ class mapper {
     if (parents.leave == rights::all) return {};
     if (!includes(parents.leave, allow)) return std::unexpected{error{error_reason::withheld, first}};
     for (unsigned level = 1; level < h->depth; ++level)
-      if (h->levels[level].narrows && granted(h->table_grants, granting(h->table_grants, parents.leave)) != parents.leave)
+      if (h->levels[level].narrows &&
+          (granted(h->table_grants, granting(h->table_grants, parents.leave)) != parents.leave ||
+           kind_of(h, level, encode_table(h, level, {}, parents.leave)) != entry_kind::table))
         return std::unexpected{error{error_reason::inexpressible_rights, first, static_cast<u8>(level)}};
     return {};
   }

@@ -34,18 +34,23 @@ constexpr auto may_change(H h, L level, Form const &f, u64 entry, bit_change con
   return same;
 }
 
-/// The first leaf of `where` that `change_of` would make something else, as an error.
+/// Would anything change, and which is the first leaf that would become something else, as an error?
+struct judgement {
+  bool                 any = false;
+  std::optional<error> bad{};
+};
 template <class Site, class Change>
-constexpr auto first_bad_change(Site &s, range where, Change &change_of) -> std::optional<error> {
-  struct judge {
-    Site                &s;
-    Change              &change_of;
-    std::optional<error> bad{};
+constexpr auto judge_changes(Site &s, range where, Change &change_of) -> judgement {
+  struct judge : judgement {
+    Site   &s;
+    Change &change_of;
 
+    constexpr judge(Site &site, Change &change) noexcept : s{site}, change_of{change} {}
     constexpr auto leaf(pagewright::leaf const &l) -> bool {
       s.h.descend([&](auto level) {
         if (level != l.level) return false;
         auto const change = change_of(l);
+        any |= (change.clear | change.set) != 0;
         with_form(s.h, level, l.entry, [&](auto f) {
           if (!may_change(s.h, level, f, l.entry, change)) bad = {error_reason::fixed_bits, l.input, l.level, l.slot, l.entry};
         });
@@ -55,7 +60,7 @@ constexpr auto first_bad_change(Site &s, range where, Change &change_of) -> std:
     }
   } judge{s, change_of};
   sweep(s.h, s.root, where, s.memory, judge);
-  return judge.bad;
+  return judge;
 }
 
 /// Calls `make(part, edit)` for each group of neighbouring leaves of one shape in `where` that change alike. Leaves may be

@@ -29,6 +29,8 @@ enum class rights : u16 {
   kernel_rw  = kernel_read | kernel_write,
   kernel_rx  = kernel_read | kernel_execute,
   kernel_rwx = kernel,
+  // On x86 and where else the tables cannot keep the kernel from executing what the user may, the last two cannot be said
+  // exactly: least_rights gives what comes nearest.
   user_ro    = readers,
   user_rw    = readers | writers,
   user_rx    = readers | user_execute,

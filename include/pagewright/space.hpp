@@ -61,15 +61,16 @@ class address_space {
     return run(job, where, owed);
   }
 
-  /// Maps `where` so that every address leads to itself plus `offset`; with 0 to itself. Otherwise as `map`.
-  /// Errors: as `map`; too_wide also where the sum would be negative.
+  /// Maps `where` so that every address leads to itself plus `offset`. Addresses count as signed here: those of an upper
+  /// half are negative, so that any linear map has an offset. Otherwise as `map`.
+  /// Errors: as `map`; too_wide also where the sum is negative.
   template <class Ledger>
   [[nodiscard]] constexpr auto linear_map(range where, std::int64_t offset, attributes const &want, Ledger &owed,
                                           leaf_limits limits = {}) -> status {
-    u64 const to    = where.first.value + static_cast<u64>(offset);
-    bool const wraps = offset < 0 ? to > where.first.value : to < where.first.value;
-    if (wraps) return std::unexpected{error{error_reason::too_wide, where.first}};
-    return map(where, {to}, want, owed, limits);
+    std::int64_t to = 0;
+    if (__builtin_add_overflow(static_cast<std::int64_t>(where.first.value), offset, &to) || to < 0)
+      return std::unexpected{error{error_reason::too_wide, where.first}};
+    return map(where, {static_cast<u64>(to)}, want, owed, limits);
   }
   template <class Ledger>
   [[nodiscard]] constexpr auto identity_map(range where, attributes const &want, Ledger &owed, leaf_limits limits = {})
@@ -169,6 +170,7 @@ class address_space {
 
   /// Applies `change_of(leaf)`, a bit_change, to every leaf in `where`. It is asked twice for each, once before anything
   /// changes; with hardware marking entries it must not depend on the marks. Otherwise as `protect`.
+  /// Frames for splitting half-covered leaves at the ends are needed also if just those turn out not to change.
   /// Errors: fixed_bits if a change touches an address or what tells kind, shape and size, and as `unmap`.
   /// Complexity: two sweeps, and a descent for each group of neighbours that change alike.
   template <class Ledger, class Change>
@@ -321,8 +323,9 @@ class address_space {
   template <class Ledger, class Change, class Flawed>
   constexpr auto modify(range where, Change &&change_of, Ledger &owed, half_covered half, Flawed &&flawed) -> status {
     if (auto const ok = site_.check(where); !ok) return ok;
-    if (auto const bad = editing::first_bad_change(site_, where, change_of)) return std::unexpected{*bad};
-    if (auto const ok = flawed(); !ok) return ok;
+    auto const judged = editing::judge_changes(site_, where, change_of);
+    if (judged.bad) return std::unexpected{*judged.bad};
+    if (auto const ok = flawed(); !ok || !judged.any) return ok;
 
     editing::demand              need;
     editing::edit const          nothing{};

@@ -37,11 +37,11 @@ struct input_ranges {
 template <handle H>
 constexpr auto translated_ranges(H h) noexcept -> input_ranges {
   unsigned const bits = h->input_bits();
-  u64 const      top  = pagewright::below(bits);
+  u64 const      top  = pagewright::below(bits), all = pagewright::below(h->input_width);
   if (bits >= 64) return {{{{0}, {~u64{0}}}, {}}, 1};
   switch (h->upper) {
-    case extent::ones:      return {{{{~top}, {~u64{0}}}, {}}, 1};
-    case extent::canonical: return {{{{0}, {top >> 1}}, {{~(top >> 1)}, {~u64{0}}}}, 2};
+    case extent::ones:      return {{{{all & ~top}, {all}}, {}}, 1};
+    case extent::canonical: return {{{{0}, {top >> 1}}, {{all & ~(top >> 1)}, {all}}}, 2};
     case extent::zero:      break;
   }
   return {{{{0}, {top}}, {}}, 1};

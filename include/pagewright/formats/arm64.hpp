@@ -100,7 +100,7 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
     .tag_bits    = static_cast<u8>(o.top_byte_ignored ? 8 : 0),
     .output_bits = static_cast<u8>(!o.wide && o.output_bits > 48 ? 48 : o.output_bits),
     .absent = none_set(valid), .unaccessed_faults = !o.hardware_accessed,
-    .table_address = {{lo, static_cast<u8>(top - lo), lo}, high},
+    .table_address = {{lo, static_cast<u8>(top - lo), lo}, high}, .table_says = bit(63),  // NSTable
     // On Arm what EL0 may write EL1 may not execute (D8.4.1.2.3).
     .excludes = {{rights::user_write, rights::kernel_execute}},
     .software = ones(55, 4),

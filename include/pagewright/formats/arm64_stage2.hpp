@@ -15,8 +15,7 @@ struct stage2_options {
   bool     wide        = false;          // FEAT_LPA (64K), VTCR_EL2.DS (4K, 16K)
   bool     concatenated = true;          // a top level of 16 entries or fewer is left out, the next one's tables lie in a row
   bool     contiguous  = true;
-  bool     separate_execute = false;     // FEAT_XNX: XN[1:0] tells EL1 and EL0 apart. Read, not written: new leaves allow
-                                         // both or none
+  bool     separate_execute = false;     // FEAT_XNX: XN[1:0] tells EL1 and EL0 apart
   bool     force_write_back = false;     // HCR_EL2.FWB (FEAT_S2FWB): MemAttr decides together with stage 1
   bool     hardware_accessed = true;     // VTCR_EL2.HA
   bool     hardware_dirty = false;       // VTCR_EL2.HD: DBM = 1 makes a leaf writable, and hardware then sets S2AP[1]
@@ -48,9 +47,10 @@ constexpr auto stage2(stage2_options const &o = {}) noexcept -> format {
     one.grants[0] = granted_by(rights::readers, read);
     one.grants[1] = writing;
     one.grants[2] = refused_by(o.separate_execute ? rights::user_execute : rights::executes, xn1);
-    if (o.separate_execute) {  // 00 both, 01 EL0, 10 none, 11 EL1
-      one.grants[3] = {rights::kernel_execute, {xn0 | xn1, xn0}};
-      one.grants[4] = {rights::kernel_execute, {xn0 | xn1, xn1}};
+    if (o.separate_execute) {  // 00 both, 01 EL0, 10 none, 11 EL1: bit 53 is set where just one may
+      one.grants[3] = {.gives = rights::user_execute, .on = xn0, .unless = rights::kernel_execute};
+      one.grants[4] = {.gives = rights::kernel_execute, .withheld = {xn0 | xn1, xn0}, .on = xn0, .unless = rights::user_execute};
+      one.grants[5] = {.gives = rights::kernel_execute, .withheld = {xn0 | xn1, xn1}};
     }
     one.type[0] = {2, 4, 0};
     one.dirty   = o.hardware_dirty ? all_set(write | dbm) : never;
@@ -66,7 +66,7 @@ constexpr auto stage2(stage2_options const &o = {}) noexcept -> format {
                        mt::reserved, mt::mixed, mt::mixed, mt::wb};
   constexpr mt forced[]{mt::device_ngnrne, mt::device_ngnre, mt::device_ngre, mt::device_gre,
                         mt::reserved, mt::nc, mt::wb, mt::as_stage1};  // MemAttr[3] is RES0 then
-  for (unsigned i = 0; i < max_types; ++i) f.types[i] = o.force_write_back ? forced[i % 8] : plain[i];
+  for (unsigned i = 0; i < max_types; ++i) f.types[i] = o.force_write_back ? forced[i % 8] : plain[i % 16];
 
   auto const   lo   = static_cast<u8>(o.page), up = static_cast<u8>(lo + stride(o.page));  // of pages and the smallest block
   bool const   lpa  = o.wide && !lpa2;
