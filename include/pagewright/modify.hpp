@@ -34,6 +34,25 @@ constexpr auto may_change(H h, L level, Form const &f, u64 entry, bit_change con
   return same;
 }
 
+/// The first leaf in `where` of a shape for whose number `wanted` holds.
+template <class Site, class Wanted>
+constexpr auto first_of_shape(Site &s, range where, Wanted &&wanted) -> std::optional<leaf> {
+  struct finder {
+    Site               &s;
+    Wanted             &wanted;
+    std::optional<pagewright::leaf> found{};
+
+    constexpr auto leaf(pagewright::leaf const &l) -> bool {
+      with_form(s.h, l.level, l.entry, [&](auto f) {
+        if (wanted(f.index)) found = l;
+      });
+      return !found;
+    }
+  } visitor{s, wanted};
+  sweep(s.h, s.root, where, s.memory, visitor);
+  return visitor.found;
+}
+
 /// Would anything change, and which is the first leaf that would become something else, as an error?
 struct judgement {
   bool                 any = false;

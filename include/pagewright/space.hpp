@@ -341,12 +341,17 @@ class address_space {
   template <class Ledger, class Bits>
   constexpr auto patch(range where, Ledger &owed, half_covered half, error_reason why_not, Bits &&bits) -> status {
     editing::edit what;
+    unsigned      able = 0, unable = 0;
     for (unsigned n = 0; n < max_forms; ++n) {
       auto const &f = site_.h->forms[n];
       if (f.name == nullptr) continue;
       what.shape[n] = bits(f);
-      if (what.shape[n].set == impossible) return std::unexpected{error{why_not, where.first}};
+      ++(what.shape[n].set == impossible ? unable : able);
     }
+    if (able == 0) return std::unexpected{error{why_not, where.first}};
+    if (unable != 0)  // then what is there decides
+      if (auto const bad = editing::first_of_shape(site_, where, [&](unsigned n) { return what.shape[n].set == impossible; }))
+        return std::unexpected{error{why_not, bad->input, bad->level, bad->slot, bad->entry}};
     return change(where, what, owed, half, emptied::keep);
   }
 
