@@ -172,18 +172,27 @@ template <class Space, unsigned Lg2, class Ledger>
   return space.map(range_of(from), to.first(), want, owed, exactly, parents);
 }
 
-/// What is mapped at `from` if it is a leaf of just its size. Errors: not_mapped, wrong_size; `entry` says what is there.
+/// What is mapped at `from` if it is a leaf of just its size, whether marked accessed or not.
+/// Errors: not_mapped, wrong_size, unreadable, outside_input; `entry` says what is there.
 template <class Space, unsigned Lg2>
 constexpr auto find(Space &space, page<Lg2> from) -> std::expected<leaf, error> {
-  auto const found = space.query(from.first());
-  if (!found) {
-    auto const &f = found.error();
-    return std::unexpected{error{f.why == fault_reason::unreadable ? error_reason::unreadable : error_reason::not_mapped,
-                                 from.first(), f.level, f.slot, f.entry}};
+  struct finder {
+    std::expected<pagewright::leaf, error> found;
+
+    constexpr void leaf(pagewright::leaf const &l) { found = l; }
+    constexpr void hole(gap const &g) { miss(g, error_reason::not_mapped); }
+    constexpr void reserved(gap const &g) { miss(g, error_reason::not_mapped); }
+    constexpr void unreadable(gap const &g) { miss(g, error_reason::unreadable); }
+    constexpr void miss(gap const &g, error_reason why) {
+      found = std::unexpected{error{why, g.part.first, g.level, g.slot, g.entry}};
+    }
+  } look{std::unexpected{error{error_reason::outside_input, from.first()}}};
+  sweep(space.format_handle(), space.top(), {from.first(), from.first()}, space.memory(), look);
+  if (look.found && look.found->lg2 != Lg2) {
+    auto const &l = *look.found;
+    return std::unexpected{error{error_reason::wrong_size, l.input, l.level, l.slot, l.entry}};
   }
-  if (found->lg2 != Lg2)
-    return std::unexpected{error{error_reason::wrong_size, found->input, found->level, found->slot, found->entry}};
-  return *found;
+  return look.found;
 }
 
 /// Where a page leads. Errors: as `find`.

@@ -130,6 +130,21 @@ TEST_P(notes_in_every_format, new_tables_leave_no_more_than_they_are_told_to) {
   }
 }
 
+TEST(one_page, is_found_and_removed_whether_marked_accessed_or_not) {
+  scene<exclusive> s{svade};  // hardware faults on it until software marks it
+  auto const at = page_4k::containing({0x123'4567});
+  ASSERT_TRUE(map(s.space, at, frame_4k::containing({0x5000}),
+                  {.allow = rights::kernel_rw, .type = memory_type::pma, .accessed = false, .dirty = false}, s.owed));
+  EXPECT_EQ(s.space.query(at.first()).error().why, fault_reason::not_accessed);
+  EXPECT_EQ(translate(s.space, at)->first().value, 0x5000u);
+  auto const was = unmap(s.space, at, s.owed);
+  ASSERT_TRUE(was);
+  EXPECT_FALSE(was->accessed);
+  EXPECT_EQ(unmap(s.space, at, s.owed).error().why, error_reason::not_mapped);
+  s.space.settle(s.owed);
+  EXPECT_EQ(s.pool.in_use(), 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(formats, notes_in_every_format, testing::ValuesIn(all_formats),
                          [](testing::TestParamInfo<entrant> const &one) { return std::string{one.param.name}; });
 
