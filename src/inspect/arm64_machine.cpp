@@ -32,13 +32,13 @@ auto arm64_machine(request const &asked, captured const &dump) -> std::expected<
                   "no root is known: dumps of AArch64 machines hold no TTBR; give --ttbr1 (kernel half), "
                   "--ttbr0 (user half) and --tcr, or --root with --arch aarch64");
   if (!tcr)
-    m.evidence.push_back("4K granules, 48-bit halves and 48-bit output are assumed, and that hardware sets the access "
+    m.evidence.emplace_back("4K granules, 48-bit halves and 48-bit output are assumed, and that hardware sets the access "
                          "flag: TCR_EL1 is not known (--tcr)");
 
   // SCTLR_EL1.EE is the byte order of data at EL1 and of stage 1 walks alike, and QEMU writes the file in that order.
   bool const reversed =
       dump.elf && dump.elf->machine == image::elf_machine::aarch64 && dump.elf->order == std::endian::big;
-  if (reversed) m.evidence.push_back("tables are big-endian, as the ELF file is: SCTLR_EL1.EE = 1");
+  if (reversed) m.evidence.emplace_back("tables are big-endian, as the ELF file is: SCTLR_EL1.EE = 1");
 
   auto const half = [&](arm64::half space, std::optional<u64> ttbr, std::string label) -> std::expected<void, problem> {
     bool const upper = space == arm64::half::upper;
@@ -49,11 +49,11 @@ auto arm64_machine(request const &asked, captured const &dump) -> std::expected<
       if (options.error() != arm64::no_regime::walks_disabled)
         return refuse(blame::request, "--tcr {:#x}: {} ({} half)", *tcr, text(options.error()),
                       upper ? "upper" : "lower");
-      m.evidence.push_back(fmt::format("{} half: {}", upper ? "upper" : "lower", text(options.error())));
+      m.evidence.emplace_back(fmt::format("{} half: {}", upper ? "upper" : "lower", text(options.error())));
       return {};
     }
     auto const table = rooted ? output_address{*g.root} : arm64::root_table(*options, *ttbr);
-    m.evidence.push_back(fmt::format("{} half: {}; hardware {} the access flag{}", upper ? "upper" : "lower",
+    m.evidence.emplace_back(fmt::format("{} half: {}; hardware {} the access flag{}", upper ? "upper" : "lower",
                                      half_text(*options), options->hardware_accessed ? "sets" : "does not set",
                                      options->hardware_dirty ? " and the dirty state" : ""));
     if (!m.mode.empty()) m.mode += "; ";
@@ -68,7 +68,7 @@ auto arm64_machine(request const &asked, captured const &dump) -> std::expected<
   if (auto const ok = half(arm64::half::upper, ttbr1, "TTBR1_EL1"); !ok) return std::unexpected{ok.error()};
   if (m.views.empty())
     return refuse(blame::request, "TCR_EL1 disables walks of every half whose root is given; check --tcr");
-  if (!mair) m.evidence.push_back("memory types follow a usual MAIR_EL1: it is not in the image (--mair)");
+  if (!mair) m.evidence.emplace_back("memory types follow a usual MAIR_EL1: it is not in the image (--mair)");
   return m;
 }
 

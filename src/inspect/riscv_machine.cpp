@@ -55,16 +55,16 @@ auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, pr
   if (menvcfg) {
     options.memory_types      = (*menvcfg & bit(62)) != 0;
     options.hardware_accessed = (*menvcfg & bit(61)) != 0;
-    m.evidence.push_back(
+    m.evidence.emplace_back(
         fmt::format("menvcfg.PBMTE = {}, menvcfg.ADUE = {}", +options.memory_types, +options.hardware_accessed));
   } else {
-    m.evidence.push_back(
+    m.evidence.emplace_back(
         "Svnapot and Svpbmt are assumed, and that hardware sets A and D: menvcfg is not known (--menvcfg)");
   }
   for (auto const &s : schemes)
     if (s.scheme == found.scheme) m.mode = s.name;
   m.mode[0] = 'S';
-  m.evidence.push_back(g.root ? fmt::format("the scheme is that of --mode: {}", m.mode)
+  m.evidence.emplace_back(g.root ? fmt::format("the scheme is that of --mode: {}", m.mode)
                               : fmt::format("satp.MODE = {}: {}", wide ? *satp >> 60 : *satp >> 31, m.mode));
   m.views.push_back({g.root ? "root" : "satp", riscv::format_of(found.scheme, options), {found.table, found.asid}});
   return m;

@@ -16,31 +16,31 @@ struct control {
                              image::x86_state const *state, std::optional<u64> cr3) -> bool {
   if (c.efer) {
     bool const lma = (*c.efer & bit(10)) != 0;
-    m.evidence.push_back(fmt::format("EFER.LMA = {}", +lma));
+    m.evidence.emplace_back(fmt::format("EFER.LMA = {}", +lma));
     return lma;
   }
   // That long mode is off was judged by the CR0 and CR4 of the dump: not by those that are given in their place.
   bool const replaced = asked.given.cr0 || asked.given.cr4;
   if (state != nullptr && state->long_mode && (*state->long_mode || !replaced)) {
-    m.evidence.push_back(fmt::format("EFER is not in the dump; long mode {}: {}",
+    m.evidence.emplace_back(fmt::format("EFER is not in the dump; long mode {}: {}",
                                      *state->long_mode ? "is on" : "is off", state->long_mode_evidence));
     return *state->long_mode;
   }
   if (dump.elf && (dump.elf->machine == image::elf_machine::i386 || dump.elf->machine == image::elf_machine::x86_64)) {
     bool const lma = dump.elf->machine == image::elf_machine::x86_64;
-    m.evidence.push_back(fmt::format("EFER is not known; long mode {}: the ELF header says {}",
+    m.evidence.emplace_back(fmt::format("EFER is not known; long mode {}: the ELF header says {}",
                                      lma ? "is on" : "is off", image::machine_name(dump.elf->machine)));
     return lma;
   }
   if (cr3 && *cr3 >> 32 != 0) {
-    m.evidence.push_back("EFER is not known; long mode is on: CR3 is wider than 32 bits");
+    m.evidence.emplace_back("EFER is not known; long mode is on: CR3 is wider than 32 bits");
     return true;
   }
   if (c.cr4 && (*c.cr4 & (bit(12) | bit(17))) != 0) {
-    m.evidence.push_back("EFER is not known; long mode is on: CR4 has LA57 or PCIDE set, which exist there alone");
+    m.evidence.emplace_back("EFER is not known; long mode is on: CR4 has LA57 or PCIDE set, which exist there alone");
     return true;
   }
-  m.evidence.push_back("long mode is assumed: EFER is not known (--efer, or --arch x86-pae)");
+  m.evidence.emplace_back("long mode is assumed: EFER is not known (--efer, or --arch x86-pae)");
   return true;
 }
 
@@ -49,25 +49,25 @@ struct control {
   using enum x86::mode;
   bool const la57 = c.cr4 && (*c.cr4 & bit(12)) != 0;
   if (asked.arch) {
-    m.evidence.push_back("the paging mode is that of --arch");
+    m.evidence.emplace_back("the paging mode is that of --arch");
     switch (*asked.arch) {
       case architecture::x86:         return paging_32;
       case architecture::x86_pae:     return pae;
       case architecture::x86_64_la57: return paging_5level;
       default:
-        m.evidence.push_back(!c.cr4 ? "CR4 is not known: 4 levels are assumed (--arch x86-64-la57 for 5)"
+        m.evidence.emplace_back(!c.cr4 ? "CR4 is not known: 4 levels are assumed (--arch x86-64-la57 for 5)"
                                     : fmt::format("CR4.LA57 = {}", +la57));
         return la57 ? paging_5level : paging_4level;
     }
   }
-  if (c.cr0) m.evidence.push_back(fmt::format("CR0.PG = {}", *c.cr0 >> 31 & 1));
-  else m.evidence.push_back("CR0 is not known: paging is assumed to be on");
+  if (c.cr0) m.evidence.emplace_back(fmt::format("CR0.PG = {}", *c.cr0 >> 31 & 1));
+  else m.evidence.emplace_back("CR0 is not known: paging is assumed to be on");
   if (c.cr0 && (*c.cr0 & bit(31)) == 0) return none;
 
-  if (c.cr4) m.evidence.push_back(fmt::format("CR4.PAE = {}, CR4.LA57 = {}", *c.cr4 >> 5 & 1, +la57));
+  if (c.cr4) m.evidence.emplace_back(fmt::format("CR4.PAE = {}, CR4.LA57 = {}", *c.cr4 >> 5 & 1, +la57));
   bool const on = (c.cr4 && (*c.cr4 & bit(5)) == 0) ? false : long_mode(m, asked, c, dump, state, cr3);
   if (!c.cr4) {
-    m.evidence.push_back(on ? "CR4 is not known: 4 levels are assumed (--cr4, or --arch x86-64-la57)"
+    m.evidence.emplace_back(on ? "CR4 is not known: 4 levels are assumed (--cr4, or --arch x86-64-la57)"
                             : "CR4 is not known: PAE is assumed (--cr4, or --arch x86)");
     return on ? paging_4level : pae;
   }
@@ -122,7 +122,7 @@ auto x86_machine(request const &asked, captured const &dump, image::cpu_state co
   m.views.push_back({asked.given.root ? "root" : "CR3", x86::format_of(mode, options),
                      {top, cr3 && c.cr4 ? x86::pcid_of(*cr3, *c.cr4) : u16{0}}});
 
-  auto const note = [&m](std::string line) { m.evidence.push_back(std::move(line)); };
+  auto const note = [&m](std::string line) { m.evidence.emplace_back(std::move(line)); };
   if (c.efer) note(fmt::format("EFER.NXE = {}", *c.efer >> 11 & 1));
   else if (mode != x86::mode::paging_32) note("EFER.NXE is assumed to be 1: EFER is not in the image (--efer)");
   if (!pat) note("memory types follow the PAT as it is after reset: IA32_PAT is not in the image (--pat)");

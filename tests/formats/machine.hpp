@@ -79,8 +79,8 @@ class machine {
   }
 
   dynamic         h;
-  std::vector<u8> bytes = std::vector<u8>(64u << 16, 0xa5);
-  byte_memory     memory{bytes, {0x100000}};
+  std::vector<u8> cells = std::vector<u8>(64u << 16, 0xa5);
+  byte_memory     memory{cells, {0x100000}};
   pool_type       pool{output_address{0x100000}};
   count_type      frames{pool};
   not_in_use      cache{};

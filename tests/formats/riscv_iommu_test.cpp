@@ -135,9 +135,9 @@ TEST(riscv_iommu, walks_big_endian_tables_where_the_context_says_so) {
   // A root of 16 Kbytes at 100000, slot 2047 of it; 110000 >> 2 = 44000.
   m.put(2, 0x100000, 2047, 0x44001).put(1, 0x110000, 0, 0x48001).put(1, 0x110000, 1, 0x200800D3);
   m.put(0, 0x120000, 5, 0x20048CD7);
-  EXPECT_EQ(m.bytes[2047 * 8 + 7], 0x01);
-  EXPECT_EQ(m.bytes[2047 * 8 + 5], 0x04);
-  EXPECT_EQ(m.bytes[0x20000 + 5 * 8 + 4], 0x20);
+  EXPECT_EQ(m.cells[2047 * 8 + 7], 0x01);
+  EXPECT_EQ(m.cells[2047 * 8 + 5], 0x04);
+  EXPECT_EQ(m.cells[0x20000 + 5 * 8 + 4], 0x20);
   EXPECT_EQ(m.said(0x1FFC0005123), "80123123 rw-/rw- PMA 2^12");
   EXPECT_EQ(m.said(0x1FFC0234567), "80234567 r--/r-- PMA 2^21");
   EXPECT_EQ(m.said(0x1FFC0400000), "absent at level 1");

@@ -185,7 +185,7 @@ TEST(smmuv3, walks_and_builds_both_stages) {
   m.put(3, 0x100000, 0, 0x110003).put(2, 0x110000, 0, 0x120003).put(1, 0x120000, 0, 0x130003)
       .put(1, 0x120000, 1, 0x0060000041200F41);
   m.put(0, 0x130000, 5, 0x0060000041234FC3).put(0, 0x130000, 6, 0x0060000041235FC1);
-  EXPECT_EQ(m.bytes[7], 0x03) << "big-endian";
+  EXPECT_EQ(m.cells[7], 0x03) << "big-endian";
   EXPECT_EQ(m.said(0x5123), "41234123 r--/r-- WB 2^12");
   EXPECT_EQ(m.said(0x234567), "41234567 rw-/rw- WB 2^21");
   EXPECT_EQ(m.said(0x6000), "reserved at level 0");  // 01 in the last level
