@@ -83,6 +83,7 @@ template <class Space, frame_source Data, class Ledger>
   if (auto const ok = space.tables_needed(where, {0}, want, {.largest_lg2 = static_cast<u8>(slot_lg2(h, 0u))}); !ok)
     return std::unexpected{ok.error()};
 
+  unsigned smallest = 64;
   for (u64 end = where.last.value;;) {  // from the top down: the stack then gives them from the bottom up
     unsigned lg2 = 64;
     std::optional<output_address> frame;
@@ -102,12 +103,13 @@ template <class Space, frame_source Data, class Ledger>
       }
     }
     taken.push(*frame, lg2);
+    if (lg2 < smallest) smallest = lg2;
     if (end - below(lg2) == where.first.value) break;
     end -= u64{1} << lg2;
   }
 
   auto const before = space.reserved();
-  if (auto const ok = space.reserve(where); !ok) {
+  if (auto const ok = space.reserve(where, smallest); !ok) {
     give_back();
     return ok;
   }
@@ -149,7 +151,7 @@ template <unsigned Batch = 64, class Space, frame_source Data, class Ledger>
     bool const all = sweep(space.format_handle(), space.top(), {{at}, where.last}, space.memory(), some);
     range const part{{at}, {all ? where.last.value : some.last}};
     auto const gone = space.unmap(part, owed, half_covered::refuse);
-    ledgers::insist(gone.has_value());
+    if (!gone) return gone;  // only a garbled table can refuse now
     space.settle(owed);
     for (unsigned i = 0; i < some.count; ++i) data.release(some.frame[i], some.lg2[i]);
     if (all) return {};

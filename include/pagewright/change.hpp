@@ -109,6 +109,19 @@ class changer {
         if (half_ == half_covered::refuse || !count_split(level, f, entry, edge, leads, need))
           result = s.obstacle(error_reason::would_split, level, start, slot, entry);
       });
+    if (result && half_ != half_covered::whole)
+      h.any_form(level, [&](auto f) {
+        if (f->run_lg2 == 0 || f->size_code != 0) return false;
+        u64 const mapped = pagewright::below(slot_lg2(h, level) + f->run_lg2), start = at & ~mapped;
+        if (!cuts(start, mapped) || is_whole_run(level, f, table, start, 0)) return false;
+        for (u64 i = 0; i < bit(f->run_lg2); ++i) {  // a slot further in may claim a run that this one is no part of
+          auto const other = slot_address(h, level, table, index_of(h, level, start) + i);
+          u64 const  here  = start + (i << slot_lg2(h, level)), e = s.memory.load(other, h->word()).value_or(h->absent.value);
+          if (here >= first_ && here <= last_ && same_shape(level, f, e))
+            result = s.obstacle(error_reason::occupied, level, here, other, e);
+        }
+        return false;
+      });
     return result;
   }
 

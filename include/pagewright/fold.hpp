@@ -36,7 +36,7 @@ class folder {
         if (end == last) break;
         at = end + 1;
       }
-    if (limits_.leaves && limits_.runs) fold_runs(level, table, first, last, owed);
+    if (level == h.top()) fold_runs(level, table, first, last, owed);
   }
 
  private:
@@ -58,9 +58,11 @@ class folder {
     if (!limits_.leaves || !covered || slot_lg2(h, level) > limits_.largest_lg2 ||
         table_rights(h, level, entry) != rights::all || h->table_global(entry) ||
         ((entry ^ h->levels[level].table_base) & h->table_says) != 0)
-      return;
+      return fold_runs(below, next, at, end, owed);
+    bool done = false;
     with_single_form(h, level, [&](auto large) {
       if (!one_leaf(level, large, next)) return;
+      done = true;
       auto const whole = [&](u64) { return *one_leaf(level, large, next); };
       if constexpr (Site::hardware_writes) {
         // Until the table is out of the caches hardware may mark its leaves: the marks are read after that.
@@ -74,6 +76,7 @@ class folder {
       }
       s.retire(below, next, owed);
     });
+    if (!done) fold_runs(below, next, at, end, owed);
   }
 
   /// The leaf of shape `large` in a slot of `level` that says what all leaves of the table `next` say, if there is one.
@@ -115,6 +118,7 @@ class folder {
 
   template <class L, class Ledger>
   constexpr void fold_runs(L level, output_address table, u64 first, u64 last, Ledger &owed) {
+    if (!limits_.leaves || !limits_.runs) return;
     with_single_form(h, level, [&](auto single) {
       h.any_form(level, [&](auto run) {
         unsigned const lg2  = slot_lg2(h, level) + run->run_lg2;

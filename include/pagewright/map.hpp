@@ -113,7 +113,8 @@ class mapper {
   template <class L, class Ledger>
   constexpr void write(L level, output_address table, Ledger &owed) {
     write<false>(level, table, first_, last_, owed);
-    if (h->caches_absent) owed.owe({{{first_}, {last_}}, static_cast<u8>(slot_lg2(h, 0u)), linked_ || replaces_});
+    if (h->caches_absent && (addressed_ != 0 || linked_ || replaces_))
+      owed.owe({{{first_}, {last_}}, static_cast<u8>(slot_lg2(h, 0u)), linked_ || replaces_});
   }
 
  private:

@@ -90,20 +90,16 @@ class mapped_memory {
     expected = native(old, w);
     return done;
   }
-  void clear(output_address a, u64 bytes) noexcept { __builtin_memset(at<void>(a), 0, static_cast<std::size_t>(bytes)); }
+  void clear(output_address a, u64 bytes) noexcept {
+    in_pieces(a, bytes, [](u8 *p, u64, u64 n) { __builtin_memset(p, 0, static_cast<std::size_t>(n)); });
+  }
 
-  /// Copies `n` bytes, all in one piece; returns how many were there: all or none.
+  /// Copies `n` bytes, or as many as there are from `a` on; returns how many.
   auto read(output_address a, u8 *to, u64 n) const noexcept -> u64 {
-    auto const *const p = at<void>(a);
-    if (!everywhere && p == nullptr) return 0;
-    __builtin_memcpy(to, p, static_cast<std::size_t>(n));
-    return n;
+    return in_pieces(a, n, [to](u8 const *p, u64 done, u64 k) { __builtin_memcpy(to + done, p, static_cast<std::size_t>(k)); });
   }
   auto write(output_address a, u8 const *from, u64 n) noexcept -> u64 {
-    auto *const p = at<void>(a);
-    if (!everywhere && p == nullptr) return 0;
-    __builtin_memcpy(p, from, static_cast<std::size_t>(n));
-    return n;
+    return in_pieces(a, n, [from](u8 *p, u64 done, u64 k) { __builtin_memcpy(p, from + done, static_cast<std::size_t>(k)); });
   }
 
   /// Writes `value(i)` to `count` neighbouring slots of a table nobody else can see yet.
@@ -123,6 +119,22 @@ class mapped_memory {
   using cell64 [[gnu::may_alias, gnu::aligned(8)]] = u64;
   using cell32 [[gnu::may_alias, gnu::aligned(4)]] = u32;
 
+  /// Calls `use(pointer, done, n)` for the pieces of `bytes` bytes from `a`: all in one unless `Locate` says by
+  /// `piece_lg2()` that it shows aligned blocks of that size only. Returns how many bytes were there.
+  template <class Use>
+  auto in_pieces(output_address a, u64 bytes, Use &&use) const noexcept -> u64 {
+    u64 piece = ~u64{0};
+    if constexpr (requires(Locate const &l) { l.piece_lg2(); }) piece = below(locate_.piece_lg2());
+    for (u64 done = 0; done < bytes;) {
+      u64 const room = piece == ~u64{0} ? piece : piece - ((a.value + done) & piece), left = bytes - done - 1;
+      u64 const n    = (room < left ? room : left) + 1;
+      auto *const p = at<u8>(a + done);
+      if (!everywhere && p == nullptr) return done;
+      use(p, done, n);
+      done += n;
+    }
+    return bytes;
+  }
   template <class T>
   PAGEWRIGHT_INLINE auto at(output_address a) const noexcept -> T * { return static_cast<T *>(locate_(a)); }
   PAGEWRIGHT_INLINE static auto native(u64 v, word w) noexcept -> u64 {

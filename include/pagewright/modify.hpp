@@ -34,23 +34,48 @@ constexpr auto may_change(H h, L level, Form const &f, u64 entry, bit_change con
   return same;
 }
 
-/// The first leaf in `where` of a shape for whose number `wanted` holds.
+/// Calls `body(level, shape)` for the shapes of the smaller leaves that `l` is split into where `where` cuts it.
+template <handle H, class Body>
+constexpr void each_split_form(H h, range where, leaf const &l, half_covered half, Body &&body) {
+  auto const cut = [&](unsigned lg2) {
+    return (l.input < where.first && !is_aligned(where.first.value, lg2)) ||
+           ((l.input.value | (l.bytes() - 1)) > where.last.value && !is_aligned(where.last.value + 1, lg2));
+  };
+  if (half != half_covered::split || !cut(l.lg2)) return;
+  auto const at = [&](unsigned level) { with_single_form(h, level, [&](auto g) { body(level, g); }); };
+  if (l.run_lg2 != 0) at(l.level);
+  for (unsigned level = l.level; level != 0 && cut(slot_lg2(h, level)); --level) at(level - 1);
+}
+
+/// The first leaf in `where` of a shape for whose number `wanted` holds, or that is to be split into such.
 template <class Site, class Wanted>
-constexpr auto first_of_shape(Site &s, range where, Wanted &&wanted) -> std::optional<leaf> {
+constexpr auto first_of_shape(Site &s, range where, half_covered half, Wanted &&wanted) -> std::optional<leaf> {
   struct finder {
     Site               &s;
+    range               where;
+    half_covered        half;
     Wanted             &wanted;
     std::optional<pagewright::leaf> found{};
 
     constexpr auto leaf(pagewright::leaf const &l) -> bool {
-      with_form(s.h, l.level, l.entry, [&](auto f) {
+      auto const look = [&](auto f) {
         if (wanted(f.index)) found = l;
-      });
+      };
+      with_form(s.h, l.level, l.entry, look);
+      each_split_form(s.h, where, l, half, [&](unsigned, auto g) { look(g); });
       return !found;
     }
-  } visitor{s, wanted};
+  } visitor{s, where, half, wanted};
   sweep(s.h, s.root, where, s.memory, visitor);
   return visitor.found;
+}
+
+/// Bits that shapes `f` and `g` do not use alike.
+template <class F, class G>
+constexpr auto unlike(F const &f, G const &g) noexcept -> u64 {
+  return (occupied(f->type) ^ occupied(g->type)) | (grant_bits(f->grants) ^ grant_bits(g->grants)) |
+         (f->accessed.mask ^ g->accessed.mask) | (f->dirty.mask ^ g->dirty.mask) | (f->global.mask ^ g->global.mask) |
+         (f->shared.mask ^ g->shared.mask);
 }
 
 /// Would anything change, and which is the first leaf that would become something else, as an error?
@@ -59,12 +84,15 @@ struct judgement {
   std::optional<error> bad{};
 };
 template <class Site, class Change>
-constexpr auto judge_changes(Site &s, range where, Change &change_of) -> judgement {
+constexpr auto judge_changes(Site &s, range where, half_covered half, Change &change_of) -> judgement {
   struct judge : judgement {
-    Site   &s;
-    Change &change_of;
+    Site        &s;
+    range        where;
+    half_covered half;
+    Change      &change_of;
 
-    constexpr judge(Site &site, Change &change) noexcept : s{site}, change_of{change} {}
+    constexpr judge(Site &site, range over, half_covered h, Change &change) noexcept
+        : s{site}, where{over}, half{h}, change_of{change} {}
     constexpr auto leaf(pagewright::leaf const &l) -> bool {
       s.h.descend([&](auto level) {
         if (level != l.level) return false;
@@ -72,12 +100,19 @@ constexpr auto judge_changes(Site &s, range where, Change &change_of) -> judgeme
         any |= (change.clear | change.set) != 0;
         with_form(s.h, level, l.entry, [&](auto f) {
           if (!may_change(s.h, level, f, l.entry, change)) bad = {error_reason::fixed_bits, l.input, l.level, l.slot, l.entry};
+          if (f->run_lg2 != 0 && l.run_lg2 == 0) bad = {error_reason::occupied, l.input, l.level, l.slot, l.entry};  // garbled
+          // The same bits are changed in the leaves that a cut one is split into: they must mean the same there.
+          each_split_form(s.h, where, l, half, [&](unsigned under, auto g) {
+            u64 const small = reshaped(s.h, f, l.entry, under, g, {0});
+            if (((change.clear | change.set) & unlike(f, g)) != 0 || !may_change(s.h, under, g, small, change))
+              bad = {error_reason::would_split, l.input, l.level, l.slot, l.entry};
+          });
         });
         return true;
       });
       return !bad;
     }
-  } judge{s, change_of};
+  } judge{s, where, half, change_of};
   sweep(s.h, s.root, where, s.memory, judge);
   return judge;
 }

@@ -86,6 +86,7 @@ class block_range {
 
   struct past_last {};  // a sentinel of its own: <iterator> is more than a kernel has
 
+  /// Points into the range it came from.
   class iterator {
    public:
     using value_type = block<Address, Lg2>;
@@ -203,7 +204,8 @@ constexpr auto translate(Space &space, page<Lg2> from) -> std::expected<frame<Lg
   return frame<Lg2>::containing(found->output);
 }
 
-/// Removes one page and returns what was there, with hardware's last marks. Tables left empty go to `owed` unless kept.
+/// Removes one page and returns what was there, with hardware's last marks. Tables left empty go to `owed` unless kept:
+/// precondition as address_space::unmap.
 /// Errors: as `find`.
 template <class Space, unsigned Lg2, class Ledger>
 [[nodiscard]] constexpr auto unmap(Space &space, page<Lg2> from, Ledger &owed, emptied empty = emptied::release)

@@ -64,6 +64,8 @@ constexpr auto set_slot(Site &s, L level, u64 at, step const &found, Ledger &owe
   if (owes == duty::none && was == becomes) return was;
   if (valid && owes >= duty::invalidate)
     return s.replace(level, found.slot, was, cached_for(s, level, at, was), owed, now, false);
+  // What was here before may still be cached: this is the middle of the break-before-make that the store completes.
+  if (!valid && h->break_before_make && owed.may_hold(cached_for(s, level, at, becomes).input)) owed.invalidate(*s.cache);
   u64 const last = s.swap(found.slot, was, becomes);
   s.publish(found.slot, h->entry_bytes);
   if (owes == duty::invalidate) owed.owe(cached_for(s, level, at, becomes));

@@ -26,7 +26,8 @@ class address_space {
   using status = std::expected<void, error>;
 
  public:
-  /// Precondition: the table at `from` has the root's size, is aligned to it, and is zeroed or a valid tree.
+  /// Precondition: the table at `from` has the root's size, is aligned to it, and is zeroed or a valid tree; `memory`,
+  /// `frames` and `cache` outlive this.
   constexpr address_space(H h, root from, M &memory, F &frames, C &cache, Sharing = {}) noexcept
       : site_{h, from, memory, &frames, &cache} {}
   address_space(address_space const &)                     = delete;
@@ -153,18 +154,21 @@ class address_space {
   [[nodiscard]] constexpr auto update(range where, attributes const &want, Ledger &owed,
                                       half_covered half = half_covered::split) -> status {
     auto result = status{};
-    auto const to = [&](leaf const &l) {
+    auto const changes = [&](leaf const &l) {
       bit_change change;
       with_form(site_.h, l.level, l.entry, [&](auto f) {
         auto const bits = encode_attributes(site_.h, f, want);
         if (bits.flaw != inexpressible::no) result = std::unexpected{error{editing::why(bits.flaw), l.input, l.level, l.slot, l.entry}};
         u64 const marks = f->accessed.mask | (grant_bits(f->grants) & f->dirty.mask ? 0 : f->dirty.mask);
+        bool const writable = (want.allow & rights::writers) != rights::none;
+        bool const dirtied  = writable && (grant_bits(f->grants) & f->dirty.mask) != 0 && f->dirty(l.entry);
+        u64 const to    = dirtied ? (bits.entry & ~f->dirty.mask) | f->dirty.value : bits.entry;
         u64 const mine  = grant_bits(f->grants) | occupied(f->type) | f->global.mask | f->shared.mask | site_.h->software;
-        change = {mine & l.entry & ~bits.entry & ~marks, (mine | marks) & bits.entry & ~l.entry};
+        change = {mine & l.entry & ~to & ~marks, (mine | marks) & to & ~l.entry};
       });
       return change;
     };
-    auto const done = modify(where, to, owed, half, [&] { return result; });
+    auto const done = modify(where, changes, owed, half, [&] { return result; });
     return result ? done : result;
   }
 
@@ -195,7 +199,7 @@ class address_space {
 
   /// The way back from `split` and `unmap` with emptied::keep: cuts off tables without any entry, and makes larger leaves
   /// and runs of those in `where` that continue each other and say the same. Where the format needs break-before-make, or
-  /// hardware marks entries, they are absent for a moment.
+  /// hardware marks entries, they are absent for a moment. Precondition: as unmap's for emptied::release.
   /// Errors: misaligned, outside_input. Complexity: linear in the slots of the tables in `where`.
   template <class Ledger>
   [[nodiscard]] constexpr auto collapse(range where, Ledger &owed, collapse_limits limits = {}) -> status {
@@ -244,7 +248,8 @@ class address_space {
       auto const bad = [&](error_reason why) { return site_.obstacle(why, l, at.value, found.slot, found.entry); };
       if (found.kind != entry_kind::table) return bad(error_reason::not_a_table);
       auto const now = [&](u64 was) { return narrowed_to(site_.h, l, was, leave); };
-      if (table_rights(site_.h, l, now(found.entry)) != leave) return bad(error_reason::inexpressible_rights);
+      if (u64 const to = now(found.entry); kind_of(site_.h, l, to) != entry_kind::table || table_rights(site_.h, l, to) != leave)
+        return bad(error_reason::inexpressible_rights);
       editing::set_slot(site_, l, at.value, found, owed, now);
       return {};
     });
@@ -253,13 +258,15 @@ class address_space {
   // --- frames ---
 
   /// Takes enough frames that any one operation on `where` that follows cannot fail for want of them. Not a sum: reserving
-  /// for two ranges makes sure of either, not of both one after the other.
+  /// for two ranges makes sure of either, not of both one after the other. With `smallest_lg2` only for operations whose
+  /// leaves are no smaller than that.
   /// Errors: misaligned, outside_input, no_frames; none is taken then. Complexity: linear in the frames taken.
-  [[nodiscard]] constexpr auto reserve(range where) -> status {
+  [[nodiscard]] constexpr auto reserve(range where, unsigned smallest_lg2 = 0) -> status {
     if (auto const ok = site_.check(where); !ok) return ok;
     editing::demand need = site_.stocked();
     for (unsigned level = 0; level + 1 < site_.h->depth; ++level) {
       unsigned const reach = reach_lg2(site_.h, level);
+      if (reach <= smallest_lg2) continue;
       u64 const tables = (where.last.value >> reach) - (where.first.value >> reach) + 1;
       if (need.tables[level] < tables) need.tables[level] = tables;
     }
@@ -323,7 +330,7 @@ class address_space {
   template <class Ledger, class Change, class Flawed>
   constexpr auto modify(range where, Change &&change_of, Ledger &owed, half_covered half, Flawed &&flawed) -> status {
     if (auto const ok = site_.check(where); !ok) return ok;
-    auto const judged = editing::judge_changes(site_, where, change_of);
+    auto const judged = editing::judge_changes(site_, where, half, change_of);
     if (judged.bad) return std::unexpected{*judged.bad};
     if (auto const ok = flawed(); !ok || !judged.any) return ok;
 
@@ -350,7 +357,7 @@ class address_space {
     }
     if (able == 0) return std::unexpected{error{why_not, where.first}};
     if (unable != 0)  // then what is there decides
-      if (auto const bad = editing::first_of_shape(site_, where, [&](unsigned n) { return what.shape[n].set == impossible; }))
+      if (auto const bad = editing::first_of_shape(site_, where, half, [&](unsigned n) { return what.shape[n].set == impossible; }))
         return std::unexpected{error{why_not, bad->input, bad->level, bad->slot, bad->entry}};
     return change(where, what, owed, half, emptied::keep);
   }

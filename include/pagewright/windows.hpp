@@ -18,7 +18,8 @@ constexpr auto can_map_itself(format const &f) noexcept -> bool {
   u64 const entry = f.depth > 1 ? encode_table(h, 1u, {page}) : 0;
   bool leads = false;
   with_single_form(h, 0u, [&](auto shape) {
-    leads = f.depth > 1 && kind_of(h, 0u, entry) == entry_kind::leaf && leaf_base(h, 0u, shape, entry).value == page;
+    leads = f.depth > 1 && kind_of(h, 0u, entry) == entry_kind::leaf && leaf_base(h, 0u, shape, entry).value == page &&
+            !(f.unaccessed_faults && !shape->accessed(entry));  // a table entry carries no mark
   });
   return leads;
 }
@@ -91,6 +92,9 @@ class scratch_page {
   scratch_page(H h, void *page, u64 *slot, u64 bits, Invalidate invalidate) noexcept
       : h_{h}, page_{page}, slot_{slot}, bits_{bits}, invalidate_{invalidate} {}
 
+  /// It shows one granule at a time.
+  auto piece_lg2() const noexcept -> unsigned { return h_->levels[0].shift; }
+
   auto operator()(output_address a) const noexcept -> void * {
     u64 const offset = below(h_->levels[0].shift), shows = a.value & ~offset;
     if (shows != shows_) {
@@ -99,6 +103,7 @@ class scratch_page {
       with_single_form(h_, 0u, [&](auto f) {
         __atomic_store_n(slot_, bits_ | encode_address(h_, 0u, f, {shows}), __ATOMIC_SEQ_CST);
       });
+      invalidate_(page_);  // absence may be cached, and the walker may not have seen the store
       shows_ = shows;
     }
     return static_cast<char *>(page_) + (a.value & offset);

@@ -106,7 +106,7 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
     .software = ones(55, 4),
     .carried  = (lpa2 ? 0 : inner_shareable) | bit(5) | gp | ones(59, 5) | (lone ? ng | pxn : 0),
     // D8.16.1: permissions, the access flag and software bits may change in place; FEAT_BBM level 2 adds Contiguous.
-    .live     = af | ap1 | ap2 | dbm | pxn | uxn | ones(55, 4) | (o.bbm >= 2 ? contiguous : 0) | (o.bbm == 1 ? nt : 0),
+    .live     = af | ap1 | ap2 | dbm | pxn | uxn | ones(55, 4) | (o.bbm >= 2 ? contiguous : 0),
     .break_before_make = true, .resizes_live = o.bbm >= 2, .resizing = o.bbm == 1 ? nt : 0};
 
   for (unsigned n = 0; n < f.depth; ++n) {
@@ -146,6 +146,7 @@ constexpr auto stage1(stage1_options const &o = {}) noexcept -> format {
     f.forms[n].is    = {f.forms[n].is.mask | contiguous, f.forms[n].is.value | contiguous};
     f.forms[n].base |= contiguous;
   }
+  if (o.bbm == 1) f.forms[2].live = f.forms[3].live = f.live | nt;  // in pages and table entries bit 16 is of the address
   f.forms[1].run_lg2 = o.page == granule::k4 ? 4 : o.page == granule::k16 ? 7 : 5;
   f.forms[3].run_lg2 = o.page == granule::k4 ? 4 : 5;
 

@@ -59,6 +59,7 @@ constexpr auto stage2(stage2_options const &o = {}) noexcept -> format {
   f.excludes[0] = {};
   f.carried     = (lpa2 ? 0 : inner_shareable) | bit(11) | ones(59, 5);
   f.live        = (f.live & ~(ap1 | ap2 | pxn | uxn)) | read | write | xn0 | xn1;
+  if (o.bbm == 1) f.forms[2].live = f.forms[3].live = f.live | nt;
 
   // MemAttr[3:0] (D8.6.5): outer and inner; mixed where they differ.
   constexpr mt plain[]{mt::device_ngnrne, mt::device_ngnre, mt::device_ngre, mt::device_gre,
