@@ -60,30 +60,30 @@ class mapped_memory {
   explicit constexpr mapped_memory(Locate locate) noexcept : locate_{locate} {}
 
   PAGEWRIGHT_INLINE auto load(output_address a, word w) const noexcept -> std::optional<u64> {
-    auto const *const p = at<void>(a);
+    auto *const p = at(a);
     if (!everywhere && p == nullptr) return std::nullopt;
-    u64 const v = w.bytes == 8 ? __atomic_load_n(static_cast<cell64 const *>(p), __ATOMIC_RELAXED)
-                               : u64{__atomic_load_n(static_cast<cell32 const *>(p), __ATOMIC_RELAXED)};
+    u64 const v = w.bytes == 8 ? __atomic_load_n(static_cast<cell64 *>(p), __ATOMIC_RELAXED)
+                               : u64{__atomic_load_n(static_cast<cell32 *>(p), __ATOMIC_RELAXED)};
     return native(v, w);
   }
   /// Precondition of what writes: the address appears somewhere.
   PAGEWRIGHT_INLINE void store(output_address a, word w, u64 v) noexcept {
-    if (w.bytes == 8) __atomic_store_n(at<cell64>(a), native(v, w), __ATOMIC_RELEASE);
-    else __atomic_store_n(at<cell32>(a), static_cast<u32>(native(v, w)), __ATOMIC_RELEASE);
+    if (w.bytes == 8) __atomic_store_n(at64(a), native(v, w), __ATOMIC_RELEASE);
+    else __atomic_store_n(at32(a), static_cast<u32>(native(v, w)), __ATOMIC_RELEASE);
   }
   PAGEWRIGHT_INLINE auto exchange(output_address a, word w, u64 v) noexcept -> u64 {
-    u64 const was = w.bytes == 8 ? __atomic_exchange_n(at<cell64>(a), native(v, w), __ATOMIC_ACQ_REL)
-                                 : __atomic_exchange_n(at<cell32>(a), static_cast<u32>(native(v, w)), __ATOMIC_ACQ_REL);
+    u64 const was = w.bytes == 8 ? __atomic_exchange_n(at64(a), native(v, w), __ATOMIC_ACQ_REL)
+                                 : __atomic_exchange_n(at32(a), static_cast<u32>(native(v, w)), __ATOMIC_ACQ_REL);
     return native(was, w);
   }
   PAGEWRIGHT_INLINE auto compare_exchange(output_address a, word w, u64 &expected, u64 desired) noexcept -> bool {
     u64 old = native(expected, w);
     bool done = false;
     if (w.bytes == 8) {
-      done = __atomic_compare_exchange_n(at<cell64>(a), &old, native(desired, w), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+      done = __atomic_compare_exchange_n(at64(a), &old, native(desired, w), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     } else {
       u32 old32 = static_cast<u32>(old);
-      done = __atomic_compare_exchange_n(at<cell32>(a), &old32, static_cast<u32>(native(desired, w)), false,
+      done = __atomic_compare_exchange_n(at32(a), &old32, static_cast<u32>(native(desired, w)), false,
                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
       old = old32;
     }
@@ -106,10 +106,10 @@ class mapped_memory {
   template <class Value>
   PAGEWRIGHT_INLINE void fill(output_address a, word w, u64 count, Value value) noexcept {
     if (w.bytes == 8) {
-      auto *p = at<cell64>(a);
+      auto *p = at64(a);
       for (u64 i = 0; i < count; ++i) p[i] = native(value(i), w);
     } else {
-      auto *p = at<cell32>(a);
+      auto *p = at32(a);
       for (u64 i = 0; i < count; ++i) p[i] = static_cast<u32>(native(value(i), w));
     }
   }
@@ -128,15 +128,17 @@ class mapped_memory {
     for (u64 done = 0; done < bytes;) {
       u64 const room = piece == ~u64{0} ? piece : piece - ((a.value + done) & piece), left = bytes - done - 1;
       u64 const n    = (room < left ? room : left) + 1;
-      auto *const p = at<u8>(a + done);
+      auto *const p = static_cast<u8 *>(at(a + done));
       if (!everywhere && p == nullptr) return done;
       use(p, done, n);
       done += n;
     }
     return bytes;
   }
-  template <class T>
-  PAGEWRIGHT_INLINE auto at(output_address a) const noexcept -> T * { return static_cast<T *>(locate_(a)); }
+  // Not templates: a template argument would lose the alignment.
+  PAGEWRIGHT_INLINE auto at(output_address a) const noexcept -> void * { return locate_(a); }
+  PAGEWRIGHT_INLINE auto at64(output_address a) const noexcept -> cell64 * { return static_cast<cell64 *>(at(a)); }
+  PAGEWRIGHT_INLINE auto at32(output_address a) const noexcept -> cell32 * { return static_cast<cell32 *>(at(a)); }
   PAGEWRIGHT_INLINE static auto native(u64 v, word w) noexcept -> u64 {
     return is_native(w.order) ? v : byte_swapped(v, w.bytes);
   }
