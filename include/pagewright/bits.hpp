@@ -10,7 +10,10 @@
 
 // GCC takes this attribute on a lambda only after its parameter list, where the standard spelling would apply to the
 // type instead; the level step of a walk must be inlined or every level costs a call.
+// A build that need not be fast may define it away: instrumented, forced inlining multiplies the time to compile.
+#ifndef PAGEWRIGHT_INLINE
 #define PAGEWRIGHT_INLINE __attribute__((always_inline))
+#endif
 
 namespace pagewright {
 

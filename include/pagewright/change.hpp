@@ -57,7 +57,7 @@ class changer {
       if (!entry) return s.obstacle(error_reason::unreadable, level, at, slot, 0);
       status result{};
       switch (kind_of(h, level, *entry)) {
-        case entry_kind::table: result = survey_sizes(level - 1, table_of(h, *entry), at, end, need); break;
+        case entry_kind::table: result = survey_sizes(level - 1, table_of(h, level, *entry), at, end, need); break;
         case entry_kind::leaf:  result = survey_size(level, table, slot, *entry, at, end, need); break;
         default:                break;
       }
@@ -89,19 +89,19 @@ class changer {
   template <class L>
   constexpr auto survey_edge(L level, output_address table, u64 at, u64 edge, demand &need) -> status {
     auto const slot  = slot_address(h, level, table, index_of(h, level, at));
-    u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+    u64 const  entry = s.memory.load(slot, h->word()).value_or(vacant_of(h, level));
     auto const kind  = kind_of(h, level, entry);
-    if (level != 0 && kind == entry_kind::table) return survey_edge(h.below(level), table_of(h, entry), at, edge, need);
+    if (level != 0 && kind == entry_kind::table) return survey_edge(h.below(level), table_of(h, level, entry), at, edge, need);
     status result{};
     u64 const size = pagewright::below(slot_lg2(h, level));
-    if (kind == entry_kind::absent && edit_.erase && !is_vacant(entry) && cuts(at & ~size, size) && half_ != half_covered::whole)
+    if (kind == entry_kind::absent && edit_.erase && !is_vacant(h, level, entry) && cuts(at & ~size, size) && half_ != half_covered::whole)
       return s.obstacle(error_reason::would_split, level, at & ~size, slot, entry);
     if (kind == entry_kind::leaf)
       with_form(h, level, entry, [&](auto f) {
         u64 const mapped = pagewright::below(leaf_lg2(h, level, f, entry)), start = at & ~mapped;
         if (!cuts(start, mapped) || half_ == half_covered::whole) return;
         if (half_ == half_covered::split && mapped > pagewright::below(slot_lg2(h, level)) &&
-            !is_whole_run(level, f, table, start, entry)) {
+            !is_whole_run(level, f, table, start)) {
           result = s.obstacle(error_reason::occupied, level, start, slot, entry);
           return;
         }
@@ -113,10 +113,10 @@ class changer {
       h.any_form(level, [&](auto f) {
         if (f->run_lg2 == 0 || f->size_code != 0) return false;
         u64 const mapped = pagewright::below(slot_lg2(h, level) + f->run_lg2), start = at & ~mapped;
-        if (!cuts(start, mapped) || is_whole_run(level, f, table, start, 0)) return false;
+        if (!cuts(start, mapped) || is_whole_run(level, f, table, start)) return false;
         for (u64 i = 0; i < bit(f->run_lg2); ++i) {  // a slot further in may claim a run that this one is no part of
           auto const other = slot_address(h, level, table, index_of(h, level, start) + i);
-          u64 const  here  = start + (i << slot_lg2(h, level)), e = s.memory.load(other, h->word()).value_or(h->absent.value);
+          u64 const  here  = start + (i << slot_lg2(h, level)), e = s.memory.load(other, h->word()).value_or(vacant_of(h, level));
           if (here >= first_ && here <= last_ && same_shape(level, f, e))
             result = s.obstacle(error_reason::occupied, level, here, other, e);
         }
@@ -133,7 +133,7 @@ class changer {
       u64 const leads  = leaf_base(h, level, f, entry).value | mapped;
       if (mapped <= pagewright::below(largest_lg2_)) return;
       bool const run = mapped > pagewright::below(slot_lg2(h, level));
-      if (run && !is_whole_run(level, f, table, start, entry))
+      if (run && !is_whole_run(level, f, table, start))
         result = s.obstacle(error_reason::occupied, level, start, slot, entry);
       if (run && result && !has_smaller(level, f, entry, leads))
         result = s.obstacle(error_reason::would_split, level, start, slot, entry);
@@ -145,16 +145,15 @@ class changer {
     return result;
   }
 
-  /// Do all slots of the run that begins at `start` say that they belong to it? Those of a garbled table may not, and
+  /// Do all slots of the run that begins at `start` belong to it and say the same? Those of a garbled table may not, and
   /// rewriting the run would map what was not mapped.
   template <class L, class Form>
-  constexpr auto is_whole_run(L level, Form f, output_address table, u64 start, u64 entry) const -> bool {
-    u64 const slots = bit(leaf_lg2(h, level, f, entry) - slot_lg2(h, level)), from = index_of(h, level, start);
-    for (u64 i = 0; i < slots; ++i) {
-      auto const one = s.memory.load(slot_address(h, level, table, from + i), h->word());
-      if (!one || !same_shape(level, f, *one)) return false;
-    }
-    return true;
+  constexpr auto is_whole_run(L level, Form f, output_address table, u64 start) const -> bool {
+    auto const slot  = slot_address(h, level, table, index_of(h, level, start));
+    auto const first = s.memory.load(slot, h->word());
+    if (!first || !same_shape(level, f, *first)) return false;
+    auto whole = describe_leaf(h, level, f, start, slot, *first, rights::all, false);
+    return sweeping::gather_run(h, level, f, table, whole, s.memory);
   }
 
   /// Counts the tables it takes to make leaves end at `edge`, from a leaf of `level` down; those that the range's first
@@ -187,7 +186,7 @@ class changer {
     for (u64 at = first;;) {
       u64        end   = (at | size) < last ? (at | size) : last;
       auto const slot  = slot_address(h, level, table, index_of(h, level, at));
-      u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
+      u64 const  entry = s.memory.load(slot, h->word()).value_or(vacant_of(h, level));
       auto const kind  = kind_of(h, level, entry);
       bool       again = false;
 
@@ -210,9 +209,9 @@ class changer {
           }
           if (again) make_smaller(level, f, table, slot, entry, start, at, owed);
         });
-      } else if (edit_.erase && !is_vacant(entry) && ((is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0) ||
+      } else if (edit_.erase && !is_vacant(h, level, entry) && ((is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0) ||
                                                       (kind == entry_kind::absent && half_ == half_covered::whole))) {
-        s.put(slot, h->absent.value);  // what hardware rejects, or a note in an absent entry, maps nothing
+        s.put(slot, vacant_of(h, level));  // what hardware rejects, or a note in an absent entry, maps nothing
         if (h->caches_absent) owed.owe({{{at}, {end}}, static_cast<u8>(slot_lg2(h, 0u)), true});
       }
       if (again) continue;
@@ -238,14 +237,14 @@ class changer {
   template <class L, class Ledger>
   constexpr void write_below(L level, output_address slot, u64 entry, u64 at, u64 end, Ledger &owed) {
     u64 const  size = pagewright::below(slot_lg2(h, level));
-    auto const next = table_of(h, entry);
+    auto const next = table_of(h, level, entry);
     bool const covered = is_aligned(at, slot_lg2(h, level)) && (~end & size) == 0;
     if (!(release_ && covered)) {
       write(h.below(level), next, at, end, owed);
       if (!release_ || !s.is_empty(h.below(level), next)) return;
     }
     // Cutting the subtree off here costs one store, however much hangs below; it stays untouched until it is paid for.
-    s.swap(slot, entry, h->absent.value);
+    s.swap(slot, entry, vacant_of(h, level));
     s.publish(slot, h->entry_bytes);
     owed.owe({{{at & ~size}, {at | size}}, static_cast<u8>(slot_lg2(h, 0u)), true});
     s.retire(h.below(level), next, owed);
@@ -266,7 +265,7 @@ class changer {
 
     // The loop works on copies: a store to a table may alias any member, which would have to be loaded again each time.
     decltype(s.memory) memory = s.memory;
-    u64 const model = memory.load(first, h->word()).value_or(h->absent.value), telling = telling_bits(h, level, f);
+    u64 const model = memory.load(first, h->word()).value_or(vacant_of(h, level)), telling = telling_bits(h, level, f);
     if (!same_shape(level, f, model)) return at + pagewright::below(lg2);
     auto const each = [&](auto changes, auto next) PAGEWRIGHT_INLINE {
       constexpr bool all = std::same_as<decltype(changes), std::true_type>;
@@ -275,7 +274,7 @@ class changer {
         for (; most - seen >= 4; seen += 4) {
           u64 unlike = 0;
           unroll<4>([&](auto i) PAGEWRIGHT_INLINE {
-            unlike |= memory.load(first + (seen + i) * stride, h->word()).value_or(h->absent.value) ^ model;
+            unlike |= memory.load(first + (seen + i) * stride, h->word()).value_or(vacant_of(h, level)) ^ model;
           });
           if ((unlike & telling) != 0) break;
           unroll<4>([&](auto i) PAGEWRIGHT_INLINE { memory.store(first + (seen + i) * stride, h->word(), next(model)); });
@@ -283,9 +282,9 @@ class changer {
       }
       for (; seen < most; ++seen) {
         auto const slot  = first + seen * stride;
-        u64        entry = memory.load(slot, h->word()).value_or(h->absent.value);
+        u64        entry = memory.load(slot, h->word()).value_or(vacant_of(h, level));
         // What is broken together must be told apart from absent entries by the same bits.
-        if (((entry ^ model) & telling) != 0 && (!same_shape(level, f, entry) || (breaks && ((entry ^ model) & h->absent.mask) != 0)))
+        if (((entry ^ model) & telling) != 0 && (!same_shape(level, f, entry) || (breaks && ((entry ^ model) & absent_of(h, level).mask) != 0)))
           break;
         if constexpr (!all) if (!changes(entry)) continue;
         s.change_entry(memory, slot, entry, next);
@@ -293,8 +292,8 @@ class changer {
       }
       count = seen, from = all ? 0 : begin, to = all ? seen - 1 : end;
     };
-    if (edit_.erase) each(std::true_type{}, [absent = h->absent.value](u64) PAGEWRIGHT_INLINE { return absent; });
-    else if (breaks) each(differs(bits), [h = h](u64 was) PAGEWRIGHT_INLINE { return Site::broken(h, was); });
+    if (edit_.erase) each(std::true_type{}, [vacant = vacant_of(h, level)](u64) PAGEWRIGHT_INLINE { return vacant; });
+    else if (breaks) each(differs(bits), [h = h, level](u64 was) PAGEWRIGHT_INLINE { return Site::broken(h, level, was); });
     else if (bits.keep != never) each(differs(bits), [=](u64 was) PAGEWRIGHT_INLINE { return edited(was, bits); });
     else each([=](u64 was) PAGEWRIGHT_INLINE { return ((was & ~bits.clear) | bits.set) != was; },
               [=](u64 was) PAGEWRIGHT_INLINE { return (was & ~bits.clear) | bits.set; });
@@ -306,8 +305,9 @@ class changer {
       s.drop_now(affected);
       for (u64 i = from; i <= to; ++i) {
         auto const slot  = first + i * stride;
-        u64 const  entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
-        if (h->absent(entry)) s.memory.store(slot, h->word(), edited((entry & ~h->absent.mask) | (model & h->absent.mask), bits));
+        u64 const  entry = s.memory.load(slot, h->word()).value_or(vacant_of(h, level));
+        u64 const  mask  = absent_of(h, level).mask;
+        if (is_absent(h, level, entry)) s.memory.store(slot, h->word(), edited((entry & ~mask) | (model & mask), bits));
       }
       s.publish(first + from * stride, (to - from + 1) * stride);
     } else {
@@ -318,7 +318,7 @@ class changer {
 
   template <class L, class Form>
   PAGEWRIGHT_INLINE constexpr auto same_shape(L level, Form f, u64 entry) const noexcept -> bool {
-    if (h->absent(entry) || h->levels[level].table(entry)) return false;
+    if (is_absent(h, level, entry) || is_table(h, level, entry)) return false;
     bool same = false;
     with_form(h, level, entry, [&](auto g) PAGEWRIGHT_INLINE {
       same = g.index == f.index && !leaf_is_reserved(h, level, g, entry);

@@ -14,7 +14,7 @@ namespace pagewright {
 /// What can be wrong, in the words of text(rule).
 enum class rule : u8 {
   kept,
-  format_unnamed, entry_width, depth, level_unnamed, index_ranges, output_width, zero_is_absent, level_0, tables_above,
+  format_unnamed, entry_width, depth, level_unnamed, index_ranges, output_width, vacant_is_absent, level_0, tables_above,
   leaf_form, match_impossible, field_unnamed, field_outside, fields_overlap, bit_unnamed, address_outside,
   address_overlap, address_gap, address_shared, bits_shared, base_is_reserved, type_table, masks, run, no_single,
   table_entry, leaf_entry, rights_lost, memory_type_lost, flags_lost,
@@ -30,7 +30,7 @@ constexpr auto text(rule r) noexcept -> char const * {
     case rule::level_unnamed:    return "every level has a name";
     case rule::index_ranges:     return "index ranges tile the input address, at most 64 bits with the tag";
     case rule::output_width:     return "some leaf can say every output address below 2^output_bits";
-    case rule::zero_is_absent:   return "an entry of all zeroes is absent";
+    case rule::vacant_is_absent: return "what an empty slot holds, zero if nothing else is said, is absent";
     case rule::level_0:          return "level 0 holds leaves and no tables";
     case rule::tables_above:     return "every level above level 0 can hold tables";
     case rule::leaf_form:        return "a level lists described forms only, without gaps";
@@ -95,14 +95,28 @@ constexpr auto flag_bits(form const &f) noexcept -> u64 {
   return f.accessed.mask | f.dirty.mask | f.global.mask | f.shared.mask;
 }
 
+/// Does `l` hold leaves of form `n`?
+constexpr auto holds(level const &l, unsigned n) noexcept -> bool {
+  for (u8 const one : l.leaves)
+    if (one == n) return true;
+  return false;
+}
+
 /// All bits that matter in a leaf of form `n`, and in a table entry.
 constexpr auto used_bits(format const &f, unsigned n) noexcept -> u64 {
   form const &one = f.forms[n];
-  return f.absent.mask | one.is.mask | rights_bits(one) | flag_bits(one) | occupied(one.type) | one.base | one.zero |
+  u64 absent = 0;
+  for (unsigned l = 0; l < f.depth; ++l)
+    if (holds(f.levels[l], n)) absent |= absent_of(dynamic{&f}, l).mask | f.levels[l].sparse.mask;
+  return absent | one.is.mask | rights_bits(one) | flag_bits(one) | occupied(one.type) | one.base | one.zero |
          f.software | f.carried | address_bits(f, n);
 }
 constexpr auto used_bits(format const &f) noexcept -> u64 {
-  u64 mask = f.absent.mask | f.table_global.mask | f.table_says | occupied(f.table_address);
+  u64 mask = f.table_global.mask | f.table_says | f.next_level.mask();
+  for (bound const &b : f.table_bounds)
+    if (b.limit.width != 0) mask |= b.limit.mask() | b.when.mask;
+  for (unsigned l = 1; l < f.depth; ++l)
+    mask |= absent_of(dynamic{&f}, l).mask | f.levels[l].sparse.mask | occupied(table_address_of(dynamic{&f}, l));
   for (auto const &pattern : f.reserved_table)
     if (pattern != never) mask |= pattern.mask;
   for (auto const &row : f.table_grants) mask |= row.bits() | row.withheld.mask;
@@ -161,9 +175,11 @@ constexpr auto check_form(format const &f, unsigned n) noexcept -> flaw {
   bool usable = false;
   for (unsigned i = 0; i < max_types; ++i) usable |= (i & ~indices) == 0 && f.types[i] != memory_type::reserved;
   if (indices >= max_types || !usable) return bad(rule::type_table);
-  for (auto const &l : f.levels)
-    for (u8 const held : l.leaves)
-      if (held == n && one.run_lg2 > l.index_bits) return bad(rule::run);
+  for (auto const &l : f.levels) {
+    if (!holds(l, n)) continue;
+    if (one.run_lg2 > l.index_bits) return bad(rule::run);
+    if (l.absent != never && (l.absent.mask & rights_bits(one)) != 0) return bad(rule::bits_shared);
+  }
   return check_names(f, on_form(n), used_bits(f, n), one.name);
 }
 
@@ -174,14 +190,17 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
   if (f.depth == 0 || f.depth > max_depth) return {rule::depth, f.depth, f.name};
 
   u64 const all = below(8u * f.entry_bytes);
-  if (f.absent.mask == 0 || (f.absent.mask & ~all) != 0 || !f.absent(0)) return {rule::zero_is_absent, 0, f.name};
+  for (unsigned n = 0; n < f.depth; ++n)
+    if (match const m = absent_of(dynamic{&f}, n); m.mask == 0 || ((m.mask | f.levels[n].vacant) & ~all) != 0 || !m(f.levels[n].vacant))
+      return {rule::vacant_is_absent, n, f.name};
 
   u64 reach = 0;
   for (unsigned n = 0; n < f.depth; ++n) {
     level const &one = f.levels[n];
     if (one.name == nullptr) return {rule::level_unnamed, n, f.name};
     unsigned const end = one.shift + one.index_bits;
-    if (one.index_bits == 0 || one.shift == 0 || end + f.tag_bits > f.input_width || f.input_width > 64 ||
+    bool const shared_entry = n == 0 && f.depth > 1 && f.levels[1].shift == one.shift;  // an indirect page descriptor
+    if ((one.index_bits == 0) != shared_entry || one.shift == 0 || one.index_bits > 32 || end + f.tag_bits > f.input_width || f.input_width > 64 ||
         (n + 1 < f.depth && end != f.levels[n + 1].shift))
       return {rule::index_ranges, n, one.name};
     if (n == 0 && (one.table != never || one.leaves[0] == no_form)) return {rule::level_0, n, one.name};
@@ -218,17 +237,23 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
       if (auto const e = check_form(f, n)) return e;
 
   if (f.depth > 1) {
-    u64 address = 0;
-    for (auto const &p : f.table_address) address |= p.mask();
-    unsigned lo = 64;
-    for (unsigned n = 0; n + 1 < f.depth; ++n) lo = table_lg2(dynamic{&f}, n) < lo ? table_lg2(dynamic{&f}, n) : lo;
-    auto const pieces = check_address(f.table_address, 8u * f.entry_bytes, lo, {rule::kept, 0, "table_address"});
-    if (pieces) return pieces;
-    u64 said = f.table_global.mask;
-    for (auto const &row : f.table_grants) said |= row.bits() | row.withheld.mask;
-    for (unsigned n = 1; n < f.depth; ++n)
-      if ((address & (said | f.levels[n].table.mask | f.levels[n].table_base | f.levels[n].table_zero)) != 0)
-        return {rule::address_shared, n, f.levels[n].name};
+    for (bound const &b : f.table_bounds)
+      if (b.limit.width != 0 && (b.limit.lo + b.limit.width > 8u * f.entry_bytes || (b.when.value & ~b.when.mask) != 0))
+        return {rule::match_impossible, 0, "table_bounds"};
+    if (f.next_level.lo + f.next_level.width > 8u * f.entry_bytes) return {rule::match_impossible, 0, "next_level"};
+    for (unsigned n = 1; n < f.depth; ++n) {
+      level const &one = f.levels[n];
+      dynamic const h{&f};
+      if (one.slot_offset + unsigned{f.entry_bytes} > 1u << stride_lg2(h, n)) return {rule::entry_width, n, one.name};
+      u64 said = f.table_global.mask | f.next_level.mask();
+      for (auto const &row : f.table_grants)
+        if (one.narrows) said |= row.bits() | row.withheld.mask;
+      auto const pieces = check_address(table_address_of(h, n), 8u * f.entry_bytes, table_lg2(h, n - 1),
+                                        {rule::kept, n, "table_address"});
+      if (pieces) return pieces;
+      if ((occupied(table_address_of(h, n)) & (said | one.table.mask | one.table_base | one.table_zero)) != 0)
+        return {rule::address_shared, n, one.name};
+    }
     if (auto const e = check_names(f, on_tables, used_bits(f), "table entry")) return e;
   }
 
@@ -246,9 +271,7 @@ constexpr auto check_leaf(format const &f, unsigned n, u64 entry) noexcept -> fl
   dynamic const h{&f};
   form const   &one = f.forms[n];
   for (unsigned l = 0; l < f.depth; ++l) {
-    bool held = false;
-    for (u8 const form : f.levels[l].leaves) held |= form == n;
-    if (!held) continue;
+    if (!holds(f.levels[l], n)) continue;
 
     unsigned const lg2    = f.levels[l].shift + one.run_lg2;
     u64 const      to     = reachable(one.address) & below(f.output_bits) & ~below(lg2);
@@ -322,9 +345,9 @@ constexpr auto check(format const &f) noexcept -> flaw {
   if (auto const e = check_shape(f)) return e;
   dynamic const h{&f};
   for (unsigned l = 1; l < f.depth; ++l) {
-    u64 const next  = reachable(f.table_address) & below(f.output_bits) & ~below(table_lg2(h, l - 1));
+    u64 const next  = reachable(table_address_of(h, l)) & below(f.output_bits) & ~below(table_lg2(h, l - 1));
     u64 const entry = encode_table(h, l, {next});
-    if (kind_of(h, l, entry) != entry_kind::table || table_of(h, entry).value != next ||
+    if (kind_of(h, l, entry) != entry_kind::table || table_of(h, l, entry).value != next ||
         table_rights(h, l, entry) != rights::all || f.table_global(entry))
       return {rule::table_entry, l, f.levels[l].name};
   }

@@ -20,6 +20,7 @@ enum class error_reason : u8 {
   occupied,                  // a live leaf, or an entry hardware rejects, is in the way: `entry` says what
   withheld,                  // a table entry above withholds rights the mapping needs
   not_a_table,               // the walk ends above the level asked for, or no table entry is there
+  irregular_table,           // of a table there only a part exists, or the way leads past levels: it can be read only
   not_mapped,                // nothing is mapped there
   wrong_size,                // what is mapped there has another size, or the format has no leaf of this one
   fixed_bits,                // the change would alter an address, or what kind of entry it is
@@ -39,6 +40,7 @@ constexpr auto text(error_reason r) noexcept -> char const * {
     case error_reason::occupied:                  return "occupied";
     case error_reason::withheld:                  return "rights withheld by a table above";
     case error_reason::not_a_table:               return "no table entry there";
+    case error_reason::irregular_table:           return "a table cut short or past skipped levels, which can be read only";
     case error_reason::not_mapped:                return "nothing mapped there";
     case error_reason::wrong_size:                return "leaf of another size";
     case error_reason::fixed_bits:                return "bits that tell kind, size or address of the entry";
@@ -92,6 +94,21 @@ struct marked_by_hardware {
   static constexpr bool hardware_writes = true;
 };
 
+/// Makes slots `from` .. `from + count - 1` of a table of `level` empty, whatever lies there. Nobody can see it yet.
+template <handle H, class L, writable_memory M>
+constexpr void vacate(H h, L level, output_address table, u64 from, u64 count, M &memory) {
+  unsigned const stride = 1u << stride_lg2(h, level);
+  u64 const      vacant = vacant_of(h, level);
+  if (vacant == 0 || stride != h->entry_bytes) memory.clear(table + from * stride, count * stride);
+  if (vacant != 0) fill(memory, slot_address(h, level, table, from), h->word(), stride, count, [=](u64) { return vacant_of(h, level); });
+}
+
+/// Makes `table` an empty table of `level`, as a root must be before its first use. Complexity: linear in its slots.
+template <handle H, class L, writable_memory M>
+constexpr void make_empty(H h, L level, output_address table, M &&memory) {
+  vacate(h, level, table, 0, bit(h->levels[level].index_bits), memory);
+}
+
 namespace editing {
 
 /// How many tables of each level an operation needs.
@@ -118,7 +135,7 @@ class spares {
   // The link is written as a table entry would be: any frame a table entry can lead to fits, in the format's own word.
   template <class Memory, handle H>
   constexpr void put(Memory &memory, H h, unsigned level, output_address frame) {
-    memory.store(frame, h->word(), scatter(h->table_address, head_[level].value));
+    memory.store(frame, h->word(), scatter(link(h, level), head_[level].value));
     head_[level] = frame;
     ++count_[level];
   }
@@ -126,9 +143,15 @@ class spares {
   constexpr auto take(Memory &memory, H h, unsigned level) -> output_address {
     ledgers::insist(count_[level] != 0);
     auto const frame = head_[level];
-    head_[level].value = gather(h->table_address, memory.load(frame, h->word()).value_or(0));
+    head_[level].value = gather(link(h, level), memory.load(frame, h->word()).value_or(0));
     --count_[level];
     return frame;
+  }
+
+  /// How the entries that lead to tables of `level` hold an address. No entry leads to the root.
+  template <handle H>
+  static constexpr auto link(H h, unsigned level) noexcept -> piece const (&)[3] {
+    return table_address_of(h, level + 1 < h->depth ? level + 1 : level);
   }
 
  private:
@@ -159,8 +182,28 @@ struct site {
     if ((~where.last.value & grain) != 0) return std::unexpected{error{error_reason::misaligned, where.last}};
     auto const whole = translated_ranges(h);
     for (unsigned i = 0; i < whole.count; ++i)
-      if (whole.part[i].contains(where.first) && whole.part[i].contains(where.last)) return {};
+      if (whole.part[i].contains(where.first) && whole.part[i].contains(where.last))
+        return may_cut_short(h) ? check_tables(h.top(), root.table, where.first.value, where.last.value)
+                                : std::expected<void, error>{};
     return std::unexpected{error{error_reason::outside_input, where.first}};
+  }
+
+  /// Is every table in the range whole, and each one level below the entry that leads to it?
+  template <class L>
+  constexpr auto check_tables(L level, output_address table, u64 first, u64 last) const -> std::expected<void, error> {
+    if (level == 0) return {};
+    u64 const size = pagewright::below(slot_lg2(h, level));
+    for (u64 at = first;;) {
+      u64 const  end   = (at | size) < last ? (at | size) : last;
+      auto const slot  = slot_address(h, level, table, index_of(h, level, at));
+      u64 const  entry = memory.load(slot, h->word()).value_or(vacant_of(h, level));
+      if (kind_of(h, level, entry) == entry_kind::table) {
+        if (cuts_short(h, level, entry)) return obstacle(error_reason::irregular_table, level, at, slot, entry);
+        if (auto const ok = check_tables(h.below(level), table_of(h, level, entry), at, end); !ok) return ok;
+      }
+      if (end == last) return {};
+      at = end + 1;
+    }
   }
 
   template <class L>
@@ -174,7 +217,7 @@ struct site {
   constexpr auto is_empty(L level, output_address table) -> bool {
     for (u64 i = 0; i < bit(h->levels[level].index_bits); ++i) {
       auto const entry = memory.load(slot_address(h, level, table, i), h->word());
-      if (!entry || !is_vacant(*entry)) return false;
+      if (!entry || !is_vacant(h, level, *entry)) return false;
     }
     return true;
   }
@@ -189,7 +232,7 @@ struct site {
       if (level != 0 && index == index_of(h, level, where.last.value)) {
         auto const entry = memory.load(slot_address(h, level, table, index), h->word());
         if (entry && may_begin_below(level, *entry)) {
-          table = table_of(h, *entry);
+          table = table_of(h, level, *entry);
           return false;
         }
       }
@@ -206,7 +249,7 @@ struct site {
     for (unsigned level = max_depth; level-- > 0;) {  // upper tables first: an image for another machine then reads in order
       while (spare.count(level) < need.tables[level]) {
         auto const frame = frames->allocate(table_lg2(h, level));
-        bool const linkable = frame && (frame->value & ~(reachable(h->table_address) & pagewright::below(h->output_bits))) == 0;
+        bool const linkable = frame && (frame->value & ~(reachable(spares::link(h, level)) & pagewright::below(h->output_bits))) == 0;
         if (!linkable) {
           if (frame) frames->release(*frame, table_lg2(h, level));
           trim(before);
@@ -256,8 +299,9 @@ struct site {
   }
 
   /// `entry` made absent with everything else kept, so that it can be made again from what is in memory.
-  PAGEWRIGHT_INLINE static constexpr auto broken(H h, u64 entry) noexcept -> u64 {
-    return (entry & ~h->absent.mask) | h->absent.value;
+  template <class L>
+  PAGEWRIGHT_INLINE static constexpr auto broken(H h, L level, u64 entry) noexcept -> u64 {
+    return (entry & ~absent_of(h, level).mask) | absent_of(h, level).value;
   }
 
   /// Invalidates at once, for break-before-make: that cannot wait for a ledger.
@@ -284,7 +328,7 @@ struct site {
       was = set(slot, held(before), affected, owed, [&](u64 e) { return shrinks ? remake(e) : e & ~hold; });
       if (!shrinks) was = before;
     } else {
-      was = swap(slot, was, h->absent.value);
+      was = swap(slot, was, vacant_of(h, level));
       publish(slot, h->entry_bytes);
       drop_now(affected);
       memory.store(slot, h->word(), remake(was));

@@ -48,7 +48,9 @@ PAGEWRIGHT_INLINE constexpr auto stride_lg2(H h, L level) noexcept -> unsigned {
 
 /// lg2 of the bytes of memory a table of `level` takes.
 template <handle H, class L>
-PAGEWRIGHT_INLINE constexpr auto table_lg2(H h, L level) noexcept -> unsigned { return h->levels[level].index_bits + stride_lg2(h, level); }
+PAGEWRIGHT_INLINE constexpr auto table_lg2(H h, L level) noexcept -> unsigned {
+  return h->levels[level].table_lg2 != 0 ? h->levels[level].table_lg2 : h->levels[level].index_bits + stride_lg2(h, level);
+}
 
 /// lg2 of the input addresses one table of `level` covers; 64 for a whole 64-bit space.
 template <handle H, class L>
@@ -92,8 +94,63 @@ PAGEWRIGHT_INLINE constexpr auto extended(H h, u64 at) noexcept -> u64 {
 
 // --- classification ---------------------------------------------------------------------------------------------
 
-/// Is nothing in this slot, not even a note that software left in an absent entry? (Zero is absent in every format.)
-PAGEWRIGHT_INLINE constexpr auto is_vacant(u64 entry) noexcept -> bool { return entry == 0; }
+/// What tells an absent entry of `level`.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto absent_of(H h, L level) noexcept -> match const & {
+  return h->levels[level].absent == never ? h->absent : h->levels[level].absent;
+}
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto is_absent(H h, L level, u64 entry) noexcept -> bool { return absent_of(h, level)(entry); }
+
+/// What an empty slot of `level` holds: zero but for formats that take zero for a valid entry.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto vacant_of(H h, L level) noexcept -> u64 { return h->levels[level].vacant; }
+
+/// Is nothing in this slot, not even a note that software left in an absent entry?
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto is_vacant(H h, L level, u64 entry) noexcept -> bool { return entry == vacant_of(h, level); }
+
+/// The level, less than the next, to which a table entry that skips levels leads; nothing if `entry` does not skip any.
+/// Precondition: not an absent entry.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto skips_to(H h, L level, u64 entry) noexcept -> std::optional<unsigned> {
+  if (h->next_level.width == 0) return std::nullopt;
+  auto const next = static_cast<unsigned>(h->next_level.gather(entry));
+  if (next == 0 || next >= level) return std::nullopt;
+  return next - 1;
+}
+
+/// Does `entry` point to a table? Precondition: not an absent entry.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto is_table(H h, L level, u64 entry) noexcept -> bool {
+  return h->levels[level].table(entry) || skips_to(h, level, entry);
+}
+
+/// Does slot `index` exist in the table that `entry` points to? The rest of it may be memory of any other use.
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto is_in_bounds(H h, u64 entry, u64 index) noexcept -> bool {
+  bool in = true;
+  unroll<3>([&](auto i) PAGEWRIGHT_INLINE {
+    bound const &b = h->table_bounds[i];
+    if (b.limit.width == 0 || !b.when(entry)) return;
+    u64 const limit = b.limit.gather(entry), at = index >> b.unit_lg2;
+    in &= b.lower ? at >= limit : at <= limit;
+  });
+  return in;
+}
+
+/// Can the format describe tables that algorithms which change them leave alone: of which only a part exists, which are
+/// one entry that others share, or to which an entry leads past levels?
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto may_cut_short(H h) noexcept -> bool {
+  return h->next_level.width != 0 || h->table_bounds[0].limit.width != 0 || h->levels[0].index_bits == 0;
+}
+/// Does the table entry `entry` of `level` lead to such a table?
+template <handle H, class L>
+constexpr auto cuts_short(H h, L level, u64 entry) noexcept -> bool {
+  u64 const last = pagewright::below(h->levels[h.below(level)].index_bits);
+  return last == 0 || skips_to(h, level, entry) || !is_in_bounds(h, entry, 0) || !is_in_bounds(h, entry, last);
+}
 
 /// Calls `body(shape)` with the shape of leaf that fills exactly one slot of `level`; returns whether there is one.
 template <handle H, class L, class Body>
@@ -135,10 +192,16 @@ PAGEWRIGHT_INLINE constexpr auto leaf_is_reserved(H h, L level, Form const &f, u
   return bad;
 }
 
-/// The table an entry points to. Precondition: a table entry.
-template <handle H>
-PAGEWRIGHT_INLINE constexpr auto table_of(H h, u64 entry) noexcept -> output_address {
-  return {gather(h->table_address, entry)};
+/// Where the table entries of `level` hold the address of the next table.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto table_address_of(H h, L level) noexcept -> piece const (&)[3] {
+  return h->levels[level].table_address[0].width != 0 ? h->levels[level].table_address : h->table_address;
+}
+
+/// The table an entry of `level` points to. Precondition: a table entry.
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto table_of(H h, L level, u64 entry) noexcept -> output_address {
+  return {gather(table_address_of(h, level), entry)};
 }
 
 /// Would hardware reject this table entry for its reserved bits or patterns?
@@ -153,9 +216,9 @@ PAGEWRIGHT_INLINE constexpr auto table_is_reserved(H h, L level, u64 entry) noex
 /// may be loaded from there.
 template <handle H, class L>
 PAGEWRIGHT_INLINE constexpr auto kind_of(H h, L level, u64 entry) noexcept -> entry_kind {
-  if (h->absent(entry)) return entry_kind::absent;
-  if (h->levels[level].table(entry))
-    return table_is_reserved(h, level, entry) || table_of(h, entry).value > pagewright::below(h->output_bits)
+  if (is_absent(h, level, entry)) return entry_kind::absent;
+  if (is_table(h, level, entry))
+    return table_is_reserved(h, level, entry) || table_of(h, level, entry).value > pagewright::below(h->output_bits)
                ? entry_kind::reserved
                : entry_kind::table;
   auto kind = entry_kind::reserved;
@@ -169,7 +232,7 @@ PAGEWRIGHT_INLINE constexpr auto kind_of(H h, L level, u64 entry) noexcept -> en
 template <handle H, class L, class Form>
 PAGEWRIGHT_INLINE constexpr auto telling_bits(H h, L level, Form const &f) noexcept -> u64 {
   if (f->size_code != 0) return ~u64{0};
-  u64 bits = h->absent.mask | h->levels[level].table.mask | f->zero;
+  u64 bits = absent_of(h, level).mask | h->levels[level].table.mask | h->next_level.mask() | f->zero;
   h.any_form(level, [&](auto g) PAGEWRIGHT_INLINE {
     bits |= g->is.mask;
     return g.index == f.index;  // the first shape that recognises an entry wins
@@ -238,7 +301,8 @@ template <std::size_t N>
 PAGEWRIGHT_INLINE constexpr auto granting(grant const (&rows)[N], rights wanted) noexcept -> u64 {
   u64 entry = 0;
   unroll<N>([&](auto i) PAGEWRIGHT_INLINE {
-    entry |= (wanted & rows[i].gives) == rights::none ? rows[i].off : (wanted & rows[i].unless) == rights::none ? rows[i].on : 0;
+    bool const on = (wanted & rows[i].unless) == rights::none && includes(wanted, rows[i].with);
+    entry |= (wanted & rows[i].gives) == rights::none ? rows[i].off : on ? rows[i].on : 0;
   });
   return entry;
 }
@@ -256,7 +320,8 @@ constexpr auto grant_bits(grant const (&rows)[N]) noexcept -> u64 {
 template <handle H, class Form>
 constexpr auto encode_rights(H h, Form const &f, rights wanted) noexcept -> std::optional<u64> {
   u64 const bits = granting(f->grants, wanted), entry = bits | f->base;
-  bool bad = settled(h, granted(f->grants, entry)) != wanted || h->absent(entry);
+  // Where levels differ in what is absent, rights have no part in it.
+  bool bad = settled(h, granted(f->grants, entry)) != wanted || (h->levels[0].absent == never && h->absent(entry));
   unroll<5>([&](auto i) PAGEWRIGHT_INLINE { bad |= h->reserved_leaf[i](entry); });
   if (bad) return std::nullopt;
   return bits;
@@ -367,8 +432,10 @@ constexpr auto reshaped(H h, From const &from, u64 entry, L to_level, To const &
 /// The bits of a leaf of shape `f` that `reshaped` understands or keeps.
 template <handle H, class Form>
 constexpr auto understood(H h, Form const &f) noexcept -> u64 {
-  return occupied(f->address) | occupied(f->type) | grant_bits(f->grants) | f->accessed.mask | f->dirty.mask |
-         f->global.mask | f->shared.mask | f->is.mask | h->absent.mask | h->software | h->carried | h->resizing;
+  u64 mask = h->absent.mask;
+  for (auto const &level : h->levels) mask |= level.absent.mask;
+  return mask | occupied(f->address) | occupied(f->type) | grant_bits(f->grants) | f->accessed.mask | f->dirty.mask |
+         f->global.mask | f->shared.mask | f->is.mask | h->software | h->carried | h->resizing;
 }
 
 /// Does `reshaped` lose nothing: can a leaf of shape `to` at `to_level` say what `entry`, of shape `from`, says?
@@ -385,7 +452,7 @@ constexpr auto can_say(H h, From const &from, u64 entry, L to_level, To const &t
 /// An entry of `level` that points to the table at `next` and leaves at least the rights `leave` to what is below it.
 template <handle H, class L>
 PAGEWRIGHT_INLINE constexpr auto encode_table(H h, L level, output_address next, rights leave = rights::all) noexcept -> u64 {
-  return h->levels[level].table_base | scatter(h->table_address, next.value) |
+  return h->levels[level].table_base | scatter(table_address_of(h, level), next.value) |
          (h->levels[level].narrows ? granting(h->table_grants, leave) : 0);
 }
 

@@ -31,7 +31,7 @@ class folder {
       for (u64 at = first;;) {
         u64 const  end   = (at | size) < last ? (at | size) : last;
         auto const slot  = slot_address(h, level, table, index_of(h, level, at));
-        u64 const  entry = s.memory.load(slot, h->word()).value_or(0);
+        u64 const  entry = s.memory.load(slot, h->word()).value_or(vacant_of(h, level));
         if (kind_of(h, level, entry) == entry_kind::table) fold_table(level, slot, entry, at, end, owed);
         if (end == last) break;
         at = end + 1;
@@ -43,12 +43,12 @@ class folder {
   template <class L, class Ledger>
   constexpr void fold_table(L level, output_address slot, u64 entry, u64 at, u64 end, Ledger &owed) {
     auto const below = h.below(level);
-    auto const next  = table_of(h, entry);
+    auto const next  = table_of(h, level, entry);
     u64 const  size  = pagewright::below(slot_lg2(h, level)), start = at & ~size;
     fold(below, next, at, end, owed);
     stale const affected{{{start}, {start | size}}, static_cast<u8>(slot_lg2(h, 0u)), true};
     if (s.is_empty(below, next)) {
-      s.swap(slot, entry, h->absent.value);
+      s.swap(slot, entry, vacant_of(h, level));
       s.publish(slot, h->entry_bytes);
       owed.owe(affected);
       s.retire(below, next, owed);
@@ -66,7 +66,7 @@ class folder {
       auto const whole = [&](u64) { return *one_leaf(level, large, next); };
       if constexpr (Site::hardware_writes) {
         // Until the table is out of the caches hardware may mark its leaves: the marks are read after that.
-        s.swap(slot, entry, h->absent.value);
+        s.swap(slot, entry, vacant_of(h, level));
         s.publish(slot, h->entry_bytes);
         s.drop_now(affected);
         s.put(slot, whole(entry));
@@ -119,39 +119,44 @@ class folder {
   template <class L, class Ledger>
   constexpr void fold_runs(L level, output_address table, u64 first, u64 last, Ledger &owed) {
     if (!limits_.leaves || !limits_.runs) return;
-    with_single_form(h, level, [&](auto single) {
-      h.any_form(level, [&](auto run) {
-        unsigned const lg2  = slot_lg2(h, level) + run->run_lg2;
-        u64 const      size = pagewright::below(lg2);
-        if (run->run_lg2 == 0 || lg2 > limits_.largest_lg2) return false;
-        for (u64 at = (first + size) & ~size; at >= first && at <= last && last - at >= size; at += size + 1) {
-          fold_run(level, single, run, table, at, lg2, owed);
-          if (last - at == size) break;
-        }
-        return false;
-      });
+    h.any_form(level, [&](auto run) {
+      unsigned const lg2  = slot_lg2(h, level) + run->run_lg2;
+      u64 const      size = pagewright::below(lg2);
+      if (run->run_lg2 == 0 || run->size_code != 0 || lg2 > limits_.largest_lg2) return false;
+      for (u64 at = (first + size) & ~size; at >= first && at <= last && last - at >= size; at += size + 1) {
+        fold_run(level, run, table, at, lg2, owed);
+        if (last - at == size) break;
+      }
+      return false;
     });
   }
 
-  template <class L, class Single, class Run, class Ledger>
-  constexpr void fold_run(L level, Single single, Run run, output_address table, u64 at, unsigned lg2, Ledger &owed) {
+  /// Makes one run of the leaves from `at` on, single slots or smaller runs, if they say the same and continue each other.
+  template <class L, class Run, class Ledger>
+  constexpr void fold_run(L level, Run run, output_address table, u64 at, unsigned lg2, Ledger &owed) {
+    unsigned const grain = slot_lg2(h, level);
     auto const load = [&](u64 i) {
-      return s.memory.load(slot_address(h, level, table, index_of(h, level, at) + i), h->word()).value_or(0);
+      return s.memory.load(slot_address(h, level, table, index_of(h, level, at) + i), h->word()).value_or(vacant_of(h, level));
     };
-    u64 const  head = load(0);
-    auto const base = leaf_base(h, level, single, head);
-    if (!is_aligned(base.value, lg2) || !can_lead_to(*run.operator->(), base.value, lg2)) return;
-    for (u64 i = 0; i < bit(run->run_lg2); ++i) {
-      u64 const entry = load(i);
-      bool      fits  = kind_of(h, level, entry) == entry_kind::leaf;
-      if (fits)
-        with_form(h, level, entry, [&](auto f) {
-          u64 const want = reshaped(h, single, head, level, single, base + (i << slot_lg2(h, level)));
-          fits = f.index == single.index && says_the_same(single, entry, want);
-        });
-      if (!fits) return;
-    }
-    regroup(s, level, single, run, table, at, lg2, head, 0, owed);
+    auto const smaller = [&](auto f) { return f->run_lg2 < run->run_lg2 && f->size_code == 0; };
+    u64 const  head    = load(0);
+    if (kind_of(h, level, head) != entry_kind::leaf) return;
+    with_form(h, level, head, [&](auto from) {
+      auto const base = leaf_base(h, level, from, head);
+      if (!smaller(from) || !is_aligned(base.value, lg2) || !can_lead_to(*run.operator->(), base.value, lg2)) return;
+      for (u64 i = 0; i < bit(run->run_lg2); ++i) {
+        u64 const entry = load(i);
+        bool      fits  = false;
+        if (kind_of(h, level, entry) == entry_kind::leaf)
+          with_form(h, level, entry, [&](auto f) {
+            auto const leads = leaf_base(h, level, f, entry) + ((i & pagewright::below(f->run_lg2)) << grain);
+            fits = smaller(f) && leads == base + (i << grain) &&
+                   says_the_same(f, entry, reshaped(h, from, head, level, f, base + (i << grain)));
+          });
+        if (!fits) return;
+      }
+      regroup(s, level, from, run, table, at, lg2, head, 0, owed);
+    });
   }
 
   Site           &s;

@@ -22,12 +22,13 @@ struct word {
 };
 
 /// One row both decodes and encodes: `gives` is withheld from an entry that `withheld` recognises; a new entry that is
-/// to have any of `gives`, and nothing of `unless`, gets the bits `on`; one that is to have none of `gives` gets `off`.
+/// to have any of `gives`, all of `with` and nothing of `unless`, gets the bits `on`; one that is to have none of `gives`
+/// gets `off`.
 struct grant {
   rights gives = rights::none;
   match  withheld{};
   u64    on = 0, off = 0;
-  rights unless = rights::none;
+  rights unless = rights::none, with = rights::none;
 
   constexpr auto bits() const noexcept -> u64 { return on | off; }
 };
@@ -50,7 +51,7 @@ struct form {
   u8    size_code = 0;             // nonzero: ones from this bit up to the first zero code the size (AMD-Vi)
   piece address[4]{};              // the level takes away the bits below the leaf's size
   grant grants[8]{};
-  piece type[3]{};                 // the index into format::types
+  piece type[4]{};                 // the index into format::types
   match accessed{}, dirty{}, global{};
   match shared{};                  // memory that is not encrypted for this machine alone (SEV C-bit, TDX shared bit)
   u64   base = 0;                  // set in every new leaf of this shape
@@ -89,6 +90,20 @@ struct level {
   u8    slot_offset = 0;           // where in its slot the entry lies
   bool  narrows = true;            // format::table_grants apply to this level's table entries (not to a PAE PDPTE)
   bool  loaded = false;            // hardware holds the slots in registers from the load of the root on (PAE PDPTEs)
+  match absent{};                  // `never`: format::absent
+  u64   vacant = 0;                // what an empty slot holds; an absent entry other than this is a note of software's
+  match sparse{};                  // absent entries whose pages read as zeroes and swallow writes, without a fault
+  piece table_address[3]{};        // where table entries hold their address, if not as format::table_address says
+  u8    table_lg2 = 0;             // lg2 of the memory a table takes, and is aligned to, if that is more than its slots
+};
+
+/// A limit that a table entry sets to the table it points to: if `when` holds, only those of its slots exist whose index,
+/// shifted right by `unit_lg2`, is at most what the entry says at `limit`, or with `lower` at least that.
+struct bound {
+  match when{};
+  piece limit{0, 0, 0};
+  bool  lower    = false;
+  u8    unit_lg2 = 0;
 };
 
 /// Which entries a field name applies to: table entries, or leaves of form n.
@@ -119,13 +134,16 @@ struct format {
 
   level levels[max_depth]{};        // [0] holds only leaves, [depth - 1] is the root
   form  forms[max_forms]{};
-  match absent{};                   // zero must be absent
+  match absent{};                   // an entry that maps nothing, at every level that says nothing else
   match reserved_leaf[5]{};         // leaf encodings that hardware rejects
   match reserved_table[2]{};        // likewise of table entries, at every level (EPT: writable but not readable)
   bool  low_address_zero   = false; // hardware rejects a leaf whose address is not aligned to its size
   bool  unaccessed_faults  = false; // a leaf not marked accessed does not translate: software sets the mark
 
   piece     table_address[3]{};
+  bound     table_bounds[3]{};      // table entries that say which slots of the next table exist (s390x TF and TL)
+  piece     next_level{0, 0, 0};    // where a table entry says to which level, from 1, it leads: past levels whose index
+                                    // bits are zero in all input addresses (AMD-Vi)
   grant     table_grants[6]{};      // how table entries narrow the rights of what lies below; none: they do not
   match     table_global{};         // a table entry that makes everything below global
   u64       table_says = 0;         // further bits by which a table entry says something of all below (a domain)

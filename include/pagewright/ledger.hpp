@@ -67,7 +67,7 @@ constexpr void release_subtree(H h, L level, output_address table, M &memory, F 
     for (u64 i = 0; i < bit(h->levels[level].index_bits); ++i) {
       auto const entry = memory.load(slot_address(h, level, table, i), h->word());
       if (entry && kind_of(h, level, *entry) == entry_kind::table)
-        release_subtree(h, h.below(level), table_of(h, *entry), memory, frames);
+        release_subtree(h, h.below(level), table_of(h, level, *entry), memory, frames);
     }
   }
   frames.release(table, table_lg2(h, level));

@@ -73,7 +73,7 @@ class mapper {
   /// Checks a note to be left in every granule of `where`.
   constexpr auto prepare(range where, u64 note) -> status {
     if (auto const ok = s.check(where); !ok) return ok;
-    if (is_vacant(note) || !h->absent(note) || note > pagewright::below(8u * h->entry_bytes))
+    if (is_vacant(h, 0u, note) || !is_absent(h, 0u, note) || note > pagewright::below(8u * h->entry_bytes))
       return std::unexpected{error{error_reason::fixed_bits, where.first, 0, {}, note}};
     first_ = where.first.value, last_ = where.last.value, addressed_ = 0, leaf_levels_ = 1;
     with_single_form(h, 0u, [&](auto f) {
@@ -167,11 +167,11 @@ class mapper {
       if (!entry) return s.obstacle(error_reason::unreadable, level, at, slot, 0);
       bool const leaf_here = fits(level, at, end);
 
-      if (is_vacant(*entry)) {
+      if (is_vacant(h, level, *entry)) {
         if (!leaf_here) count_fresh(level, at, end, 1, need);
       } else if (kind_of(h, level, *entry) != entry_kind::table) {
         return s.obstacle(error_reason::occupied, level, at, slot, *entry);
-      } else if (auto const next = table_of(h, *entry); leaf_here) {
+      } else if (auto const next = table_of(h, level, *entry); leaf_here) {
         if (auto const found = occupant(h.below(level), next, at); !found) return found;
         replaces_ = true;
       } else {
@@ -191,7 +191,7 @@ class mapper {
     u64 const count = ((last - first) >> slot_lg2(h, level)) + 1, from = index_of(h, level, first);
     for (u64 i = 0; i < count; ++i) {
       auto const entry = memory.load(slot_address(h, level, table, from + i), h->word());
-      if (!entry || !is_vacant(*entry)) return first + (i << slot_lg2(h, level));
+      if (!entry || !is_vacant(h, level, *entry)) return first + (i << slot_lg2(h, level));
     }
     return last + 1;
   }
@@ -204,10 +204,10 @@ class mapper {
       auto const slot  = slot_address(h, level, table, i);
       auto const entry = s.memory.load(slot, h->word());
       if (!entry) return s.obstacle(error_reason::unreadable, level, here, slot, 0);
-      if (is_vacant(*entry)) continue;
+      if (is_vacant(h, level, *entry)) continue;
       if (level == 0 || kind_of(h, level, *entry) != entry_kind::table)
         return s.obstacle(error_reason::occupied, level, here, slot, *entry);
-      if (auto const found = occupant(h.below(level), table_of(h, *entry), here); !found) return found;
+      if (auto const found = occupant(h.below(level), table_of(h, level, *entry), here); !found) return found;
     }
     return {};
   }
@@ -220,10 +220,10 @@ class mapper {
     if constexpr (fresh) {
       u64 const stride = u64{1} << stride_lg2(h, level);
       if (stride != h->entry_bytes) {
-        s.memory.clear(table, slots * stride);  // what else lies in the slots too
+        vacate(h, level, table, 0, slots, s.memory);  // what else lies in the slots too
       } else {
-        s.memory.clear(table, from * stride);
-        s.memory.clear(table + (to + 1) * stride, (slots - 1 - to) * stride);
+        vacate(h, level, table, 0, from, s.memory);
+        vacate(h, level, table, to + 1, slots - 1 - to, s.memory);
       }
     }
     for (u64 at = first;;) {
@@ -245,11 +245,11 @@ class mapper {
   constexpr void descend(L level, output_address slot, u64 at, u64 end, Ledger &owed) {
     auto const below = h.below(level);
     if constexpr (!fresh) {
-      u64 const entry = s.memory.load(slot, h->word()).value_or(h->absent.value);
-      if (!h->absent(entry)) {
+      u64 const entry = s.memory.load(slot, h->word()).value_or(vacant_of(h, level));
+      if (!is_absent(h, level, entry)) {
         auto const allowed = table_rights(h, level, entry);
         if (!includes(allowed, allow_)) widen(level, slot, entry, at, allowed | allow_, owed);
-        return write<false>(below, table_of(h, entry), at, end, owed);
+        return write<false>(below, table_of(h, level, entry), at, end, owed);
       }
     }
     auto const next = s.spare.take(s.memory, h, below);
@@ -327,8 +327,8 @@ class mapper {
     }
     for (u64 i = 0; i < count; ++i) {
       auto const here = slot + i * bytes;
-      u64 const  was  = s.memory.load(here, h->word()).value_or(h->absent.value);
-      if (h->absent(was)) {
+      u64 const  was  = s.memory.load(here, h->word()).value_or(vacant_of(h, level));
+      if (is_absent(h, level, was)) {
         s.put(here, entry(i));
       } else {
         u64 const   start = at + (i << slot_lg2(h, level));
@@ -336,7 +336,7 @@ class mapper {
         stale const affected{{{start}, {start | pagewright::below(slot_lg2(h, level))}},
                              static_cast<u8>(slot_lg2(h, 1u)), true};
         s.replace(level, here, was, affected, owed, [&](u64) { return entry(i); }, false);
-        s.retire(h.below(level), table_of(h, was), owed);
+        s.retire(h.below(level), table_of(h, level, was), owed);
       }
     }
   }

@@ -33,11 +33,12 @@ constexpr auto at_slot(Site &s, input_address at, std::optional<unsigned> wanted
       result = use(level, step{static_cast<u8>(level), table, index, slot, *entry, kind, allowed});
       return true;
     }
-    if (kind == entry_kind::table) {
-      table = table_of(h, *entry);
+    if (kind == entry_kind::table && !cuts_short(h, level, *entry)) {
+      table = table_of(h, level, *entry);
       return false;
     }
-    result = s.obstacle(error_reason::not_a_table, level, at.value, slot, *entry);
+    auto const why = kind == entry_kind::table ? error_reason::irregular_table : error_reason::not_a_table;
+    result = s.obstacle(why, level, at.value, slot, *entry);
     return true;
   });
   return result;

@@ -50,14 +50,14 @@ constexpr void regroup(Site &s, L level, From from, To to, output_address table,
   auto const each = [&](auto &&body) {
     for (u64 i = 0; i < slots; ++i) {
       auto const slot = first + i * stride;
-      body(i, slot, s.memory.load(slot, h->word()).value_or(h->absent.value));
+      body(i, slot, s.memory.load(slot, h->word()).value_or(vacant_of(h, level)));
     }
   };
   auto const one    = [&](u64 i) { return reshaped(h, from, whole, level, to, base + (i << slot_lg2(h, level))); };
   bool const breaks = duty_of(h, level, entry, one(index)) == duty::break_before_make;
   if (breaks) {
     each([&](u64, output_address slot, u64 was) {
-      s.change_entry(s.memory, slot, was, [&](u64 e) { return Site::broken(h, e); });
+      s.change_entry(s.memory, slot, was, [&](u64 e) { return Site::broken(h, level, e); });
     });
     s.publish(first, bytes);
     s.drop_now(affected);

@@ -135,18 +135,32 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
   gap       hole;
   bool      in_hole = false;
 
+  // A table of a lower level, reached past this one, lies where this level's index is zero.
+  if (h->next_level.width != 0 && here.level != level) {
+    u64 const first = here.part.first.value, covered = first | size;
+    if (index_of(h, level, first) == 0) {
+      auto low            = here;
+      low.part.last.value = covered < last ? covered : last;
+      if (!sweeping::table(h, h.below(level), low, memory, v)) return false;
+      if (last <= covered) return true;
+    }
+    return tell_hole(v, {{{index_of(h, level, first) == 0 ? covered + 1 : first}, {last}}, static_cast<u8>(level), {}, 0,
+                         fault_reason::absent});
+  }
+
   for (u64 at = here.part.first.value;;) {
     auto const slot   = slot_address(h, level, here.table, index_of(h, level, at));
-    auto const loaded = memory.load(slot, h->word());
+    bool const exists = level == h.top() || is_in_bounds(h, here.entry, index_of(h, level, at));
+    auto const loaded = exists ? memory.load(slot, h->word()) : std::optional{vacant_of(h, level)};
     u64 const  entry  = loaded.value_or(0);
     u64        end    = (at | size) < last ? (at | size) : last;
 
-    if (loaded && h->absent(entry)) {
+    if (loaded && is_absent(h, level, entry)) {
       if (in_hole && entry != hole.entry) {
         if (!tell_hole(v, hole)) return false;
         in_hole = false;
       }
-      if (!in_hole) hole = {{{at}, {end}}, static_cast<u8>(level), slot, entry, fault_reason::absent};
+      if (!in_hole) hole = {{{at}, {end}}, static_cast<u8>(level), slot, entry, why_absent(h, level, entry)};
       hole.part.last.value = end;
       in_hole = true;
     } else {
@@ -158,12 +172,12 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
         auto missing = blocked;
         missing.why  = fault_reason::unreadable;
         if (!tell_unreadable(v, missing)) return false;
-      } else if (h->levels[level].table(entry)) {
-        auto const next = table_of(h, entry);
+      } else if (is_table(h, level, entry)) {
+        auto const next = table_of(h, level, entry);
         if (table_is_reserved(h, level, entry) || next.value > pagewright::below(h->output_bits)) {
           if (!tell_reserved(v, blocked)) return false;
         } else {
-          table_visit const child{{{at}, {end}}, next, static_cast<u8>(h.below(level)),
+          table_visit const child{{{at}, {end}}, next, static_cast<u8>(skips_to(h, level, entry).value_or(h.below(level))),
                                   here.above & table_rights(h, level, entry),
                                   here.global_above || h->table_global(entry), slot, entry};
           auto const answer = tell_enter(v, child);

@@ -48,7 +48,8 @@ struct translation : leaf {
 
 enum class fault_reason : u8 {
   outside_input,  // the upper bits of the address are not what the format demands (non-canonical)
-  absent,         // an entry is absent
+  absent,         // an entry is absent, or a table has no slot for the address
+  sparse,         // no fault for hardware: nothing is mapped, reads yield zeroes and writes are lost
   reserved,       // hardware rejects an entry: reserved bits, misaligned or malformed leaf
   not_accessed,   // a leaf is not marked accessed and hardware does not mark it itself
   too_wide,       // an entry's output address exceeds the machine's
@@ -59,6 +60,7 @@ constexpr auto text(fault_reason r) noexcept -> char const * {
   switch (r) {
     case fault_reason::outside_input: return "outside the input range";
     case fault_reason::absent:        return "absent";
+    case fault_reason::sparse:        return "sparse";
     case fault_reason::reserved:      return "reserved";
     case fault_reason::not_accessed:  return "not accessed";
     case fault_reason::too_wide:      return "address too wide";
@@ -92,6 +94,12 @@ struct step {
 struct no_trace {
   constexpr void operator()(step const &) const noexcept {}
 };
+
+/// Is an absent entry one that does without a fault?
+template <handle H, class L>
+PAGEWRIGHT_INLINE constexpr auto why_absent(H h, L level, u64 entry) noexcept -> fault_reason {
+  return h->levels[level].sparse(entry) ? fault_reason::sparse : fault_reason::absent;
+}
 
 /// Everything about the leaf of shape `f` that `entry` at `level` is, for the input address `at` somewhere inside it.
 /// `above`: the rights the table entries on the way left; `global_above`: one of them made everything below global.
@@ -133,6 +141,8 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
   output_address table = from.table;
   rights         above = rights::all;
   bool           global_above = false;
+  u64            via = 0;           // the entry that led to `table`, which is one of level `next`
+  unsigned       next = h.top();
 
   h.descend([&](auto level) PAGEWRIGHT_INLINE -> bool {
     auto const index = index_of(h, level, at.value);
@@ -145,25 +155,29 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
       if constexpr (traced) observe(step{static_cast<u8>(level), table, index, slot, entry, kind, allowed});
     };
 
+    if (h->next_level.width != 0 && level > next) return index == 0 ? false : end(fault_reason::absent, 0);
+    if (level != h.top() && !is_in_bounds(h, via, index)) return end(fault_reason::absent, 0);
     auto const loaded = memory.load(slot, h->word());
     if (!loaded) return end(fault_reason::unreadable, 0);
     u64 const entry = *loaded;
 
-    if (h->absent(entry)) {
+    if (is_absent(h, level, entry)) {
       saw(entry, entry_kind::absent, rights::none);
-      return end(fault_reason::absent, entry);
+      return end(why_absent(h, level, entry), entry);
     }
-    if (h->levels[level].table(entry)) {
+    if (is_table(h, level, entry)) {
       auto const allowed = table_rights(h, level, entry);
       if (table_is_reserved(h, level, entry)) {
         saw(entry, entry_kind::reserved, allowed);
         return end(fault_reason::reserved, entry);
       }
       saw(entry, entry_kind::table, allowed);
-      table = table_of(h, entry);
+      table = table_of(h, level, entry);
       if (table.value > pagewright::below(h->output_bits)) return end(fault_reason::too_wide, entry);
       above        &= allowed;
       global_above |= h->table_global(entry);
+      if (h->table_bounds[0].limit.width != 0) via = entry;
+      if (h->next_level.width != 0) next = skips_to(h, level, entry).value_or(level - 1u);
       return false;
     }
 

@@ -98,7 +98,7 @@ class scratch_page {
   auto operator()(output_address a) const noexcept -> void * {
     u64 const offset = below(h_->levels[0].shift), shows = a.value & ~offset;
     if (shows != shows_) {
-      __atomic_store_n(slot_, h_->absent.value, __ATOMIC_RELEASE);
+      __atomic_store_n(slot_, vacant_of(h_, 0u), __ATOMIC_RELEASE);
       invalidate_(page_);
       with_single_form(h_, 0u, [&](auto f) {
         __atomic_store_n(slot_, bits_ | encode_address(h_, 0u, f, {shows}), __ATOMIC_SEQ_CST);

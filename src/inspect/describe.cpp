@@ -33,8 +33,8 @@ field_table::field_table(format const &f) : of_tables_{fields_on(f, on_tables)} 
 }
 
 auto field_table::of(format const &f, unsigned level, u64 entry) const noexcept -> std::vector<named_field> const & {
-  if (f.absent(entry)) return none_;
-  if (f.levels[level].table(entry)) return of_tables_;
+  if (is_absent(pagewright::dynamic{&f}, level, entry)) return none_;
+  if (is_table(pagewright::dynamic{&f}, level, entry)) return of_tables_;
   auto const *fields = &none_;
   with_form(dynamic{&f}, level, entry, [&](form const &shape) { fields = &of_forms_[&shape - f.forms]; });
   return *fields;

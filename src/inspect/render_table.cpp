@@ -28,9 +28,10 @@ void put_rights(output_file &out, rights r) {
 
 constexpr std::string_view blanks = "                ";
 
+/// Words that are too long for their column push the next one away.
 void put_left(output_file &out, std::string_view words, std::size_t width) {
   out.put(words);
-  if (words.size() < width) out.put(blanks.substr(0, width - words.size()));
+  out.put(blanks.substr(0, words.size() < width ? width - words.size() : 1));
 }
 void put_right(output_file &out, std::string_view words, std::size_t width) {
   if (words.size() < width) out.put(blanks.substr(0, width - words.size()));

@@ -7,6 +7,7 @@ auto identifier(fault_reason r) noexcept -> std::string_view {
   switch (r) {
     case fault_reason::outside_input: return "outside_input";
     case fault_reason::absent:        return "absent";
+    case fault_reason::sparse:        return "sparse";
     case fault_reason::reserved:      return "reserved";
     case fault_reason::not_accessed:  return "not_accessed";
     case fault_reason::too_wide:      return "too_wide";
@@ -16,9 +17,10 @@ auto identifier(fault_reason r) noexcept -> std::string_view {
 }
 
 auto sentence(machine const &m, explained_walk const &w) -> std::string {
+  if (w.through == nullptr && !m.halves) return "no table that is known translates the address";
   if (w.through == nullptr)
     return fmt::format("no table is known for the {} half of the address space",
-                       m.halves && (w.asked.value >> 55 & 1) != 0 ? "upper" : "lower");
+                       (w.asked.value >> 55 & 1) != 0 ? "upper" : "lower");
   auto const &f     = w.outcome.error();
   auto const &d     = w.through->description;
   auto const  level = d.levels[f.level].name;
@@ -27,6 +29,8 @@ auto sentence(machine const &m, explained_walk const &w) -> std::string {
       return fmt::format("the address is not one of the {} bits that {} translates{}", d.input_bits(), d.name,
                          d.upper == extent::canonical ? ": it is not canonical" : "");
     case fault_reason::absent:       return fmt::format("the {} entry is absent", level);
+    case fault_reason::sparse:
+      return fmt::format("the {} entry is sparse: reads yield zeroes and writes are lost, without a fault", level);
     case fault_reason::reserved:
       return fmt::format("hardware rejects the {} entry: reserved bits or a reserved encoding", level);
     case fault_reason::not_accessed:

@@ -75,9 +75,9 @@ TEST(amdgpu_gfx9, reads_directory_entries) {
 
 TEST(amdgpu, knows_partially_resident_pages) {
   EXPECT_EQ(kind_at(gfx9, 0, 0x0008000000000000), "absent");
-  EXPECT_TRUE(is_sparse(generation::gfx9, 0x0008000000000000));
-  EXPECT_FALSE(is_sparse(generation::gfx9, 0x0008000000000001));
-  EXPECT_TRUE(is_sparse(generation::gfx12, 0x8100000000000006));
+  EXPECT_EQ(why_absent(dynamic{&gfx9}, 0u, 0x0008000000000000), fault_reason::sparse);
+  EXPECT_EQ(why_absent(dynamic{&gfx9}, 0u, 0x0004000000000000), fault_reason::absent);
+  EXPECT_EQ(why_absent(dynamic{&gfx12}, 0u, 0x8100000000000006), fault_reason::sparse);
   EXPECT_EQ(sparse_note(generation::gfx9), 0x0008000000000000u);
   EXPECT_EQ(sparse_note(generation::gfx12), 0x8100000000000006u);
   golden::machine m{gfx12};
@@ -85,7 +85,7 @@ TEST(amdgpu, knows_partially_resident_pages) {
       m.owed)));
   auto const end = m.space.query({0x200123});
   ASSERT_FALSE(end);
-  EXPECT_TRUE(is_sparse(generation::gfx12, end.error().entry));
+  EXPECT_EQ(end.error().why, fault_reason::sparse);
 }
 
 TEST(amdgpu_gfx10, reads_and_writes_its_own_memory_types) {
@@ -130,7 +130,7 @@ TEST(amdgpu, is_walked) {
   u64 const base = 0xFFFFFF8000000000;
   EXPECT_EQ(m.said(base + 0x5123), "abcde123 rw-/rw- WB 2^12");
   EXPECT_EQ(m.said(base + 0x6123), "abcdf123 r-x/r-x WB 2^12");
-  EXPECT_EQ(m.said(base + 0x7123), "absent at level 0");
+  EXPECT_EQ(m.said(base + 0x7123), "sparse at level 0");
   EXPECT_EQ(m.said(base + 0x8123), "reserved at level 0");
   EXPECT_EQ(m.said(base + 0x1A123), "1234a123 rw-/rw- WB 2^16");
   EXPECT_EQ(m.said(base + 0x234567), "12234567 rw-/rw- WB 2^21");

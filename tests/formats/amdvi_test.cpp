@@ -89,7 +89,7 @@ TEST(amdvi_v1, names_the_next_level_in_a_table_entry) {
   EXPECT_TRUE(is_table(amdvi::v1_6level, 5, 0x4000000012345A01, 0x12345000, all - readers));
   EXPECT_EQ(encode_table(dynamic{&amdvi::v1_4level}, 1u, {0x12345000}), 0x6000000012345201u);
   EXPECT_EQ(encode_table(dynamic{&amdvi::v1_6level}, 5u, {0x12345000}, readers), 0x2000000012345A01u);
-  EXPECT_EQ(kind_at(amdvi::v1_4level, 2, 0x6000000012345201), "reserved");  // skips a level: not expressed
+  EXPECT_EQ(kind_at(amdvi::v1_4level, 2, 0x6000000012345201), "table");     // skips a level
   EXPECT_EQ(kind_at(amdvi::v1_4level, 1, 0x6000000012345401), "reserved");  // this level again
   EXPECT_EQ(kind_at(amdvi::v1_4level, 0, 0x6000000012345201), "reserved");
 }
@@ -159,7 +159,8 @@ TEST(amdvi_v1, is_walked) {
   EXPECT_EQ(t.said(0x80005123), "abcde123 r--/r-- PMA 2^12");
   EXPECT_EQ(t.said(0x0), "absent at level 0");
   EXPECT_EQ(t.said(0x7000), "reserved at level 0");
-  EXPECT_EQ(t.said(0xC0005123), "reserved at level 2");
+  EXPECT_EQ(t.said(0xC0005123), "abcde123 rw-/rw- PMA 2^12");
+  EXPECT_EQ(t.said(0xC0205123), "absent at level 1") << "a bit that the skipped level would have looked at";
   EXPECT_EQ(t.said(0x8000000000), "absent at level 3");
   EXPECT_EQ(t.said(0x1000000000000), "outside the input range at level 3");
 }

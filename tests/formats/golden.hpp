@@ -99,7 +99,7 @@ inline auto is_table(format const &f, unsigned level, u64 entry, u64 next, right
   };
   if (auto const kind = kind_of(h, level, entry); kind != entry_kind::table)
     return failure() << "expected a table entry, but it is " << text(kind);
-  if (auto const to = table_of(h, entry).value; to != next)
+  if (auto const to = table_of(h, level, entry).value; to != next)
     return failure() << "expected a table at " << hex(next) << ", but it is at " << hex(to);
   if (auto const got = table_rights(h, level, entry); got != allowed)
     return failure() << "expected it to leave " << shown({.allow = allowed}) << ", but it leaves "

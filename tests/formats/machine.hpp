@@ -92,7 +92,7 @@ class machine {
   auto first_table() -> output_address {
     auto const lg2 = table_lg2(h, h.top());
     auto const at  = *frames.allocate(lg2);
-    memory.clear(at, u64{1} << lg2);
+    make_empty(h, h.top(), at, memory);
     return at;
   }
 };

@@ -70,7 +70,7 @@ template <handle H>
 auto first_table(H h, arena_memory &memory, arena_frames &frames) -> root {
   unsigned const lg2 = table_lg2(h, h.top());
   auto const     a   = *frames.allocate(lg2);
-  memory.clear(a, u64{1} << lg2);
+  make_empty(h, h.top(), a, memory);
   return {a};
 }
 

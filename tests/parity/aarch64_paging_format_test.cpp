@@ -259,7 +259,7 @@ TEST(aarch64_paging_format, S178_invalid_set_and_modified_descriptors) {
   EXPECT_EQ(kind_of(h, 0u, 0x1001), entry_kind::reserved) << "0b01 at the last level";
   EXPECT_EQ(kind_of(h, 1u, 0x20'0701), entry_kind::leaf);
   EXPECT_EQ(kind_of(h, 1u, 0xff80'0000'0000'1003), entry_kind::table) << "unknown bits do not change what it is";
-  EXPECT_EQ(table_of(h, 0xff80'0000'0000'1003).value, 0x1000u);
+  EXPECT_EQ(table_of(h, 1u, 0xff80'0000'0000'1003).value, 0x1000u);
   EXPECT_EQ(leaf_base(h, 0u, f.forms[0], 0xffff'0000'1234'5fff).value, 0x1234'5000u) << "output_address is bits 47:12";
 }
 

@@ -122,7 +122,7 @@ TEST(page_walker, D1_mapping_at_equal_indices_writes_no_entry_that_was_not_asked
       auto const found = m.space.entry({where}, level);
       ASSERT_TRUE(done(found));
       for (u64 i = 0; i < 512; ++i) used += m.word(slot_address(m.h, level, found->table, i)) != 0;
-      if (level != 0) { EXPECT_NE(table_of(m.h, found->entry), found->table) << "no table points to itself"; }
+      if (level != 0) { EXPECT_NE(table_of(m.h, level, found->entry), found->table) << "no table points to itself"; }
     }
   EXPECT_EQ(used, 10u) << "four entries of each path; the root's two are seen from both";
   EXPECT_EQ(m.leads(0), 0x50'0000u);

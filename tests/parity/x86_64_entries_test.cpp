@@ -30,7 +30,7 @@ TEST(x86_64, S97_S98_D15_unused_and_present_are_different_questions_with_one_ans
   machine m{x86::x86_64_4level};
   EXPECT_TRUE(done(m.space.map(span_of(0, 4 * K), {0x1000}, rw, m.owed)));
   u64 const swapped = 0x1234'5000 | bit(9);  // not zero, not present
-  EXPECT_TRUE(is_vacant(0) && !is_vacant(swapped));
+  EXPECT_TRUE(is_vacant(l4, 0u, 0) && !is_vacant(l4, 0u, swapped));
   EXPECT_EQ(kind_of(l4, 0u, swapped), entry_kind::absent);
   EXPECT_TRUE(m.space.set_entry({0x1000}, 0, swapped, m.owed));
   auto const page = page_4k::containing({0x1000});

@@ -44,8 +44,8 @@ TEST(x86_64, S106_a_table_is_no_object_but_slots_of_memory_read_and_written_one_
   ASSERT_TRUE(done(s));
   EXPECT_EQ(s->index, 0u);
   EXPECT_EQ(s->slot, s->table);
-  EXPECT_EQ(table_of(m.h, s->entry), m.space.entry({0x1000}, 0)->table);
-  EXPECT_EQ(m.space.entry({0x1000}, 0)->slot.value, table_of(m.h, s->entry).value + 8);
+  EXPECT_EQ(table_of(m.h, 1u, s->entry), m.space.entry({0x1000}, 0)->table);
+  EXPECT_EQ(m.space.entry({0x1000}, 0)->slot.value, table_of(m.h, 1u, s->entry).value + 8);
 }
 
 TEST(x86_64, S113_tables_are_reached_through_any_function_of_a_physical_address) {

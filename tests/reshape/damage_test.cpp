@@ -86,5 +86,16 @@ TEST(a_garbled_run, is_refused_where_unmapping_would_map_its_missing_slots) {
   ASSERT_TRUE(s.space.unmap({{0}, {0xffff}}, s.owed)) << "all of it can go";
 }
 
+TEST(a_garbled_run, is_refused_where_splitting_would_move_a_slot_that_leads_elsewhere) {
+  scene<exclusive> s{arm64::stage1_4k_48_lower};
+  ASSERT_TRUE(s.space.map({{0}, {0xffff}}, {0x10'0000}, {.allow = rights::kernel_rw}, s.owed));
+  auto const slot = s.space.entry({0x3000}, 0)->slot;
+  s.memory.store(slot, s.h->word(), (s.space.entry({0x3000}, 0)->entry & ~0xfff000u) | 0x55'5000);
+  auto const done = s.space.unmap({{0xc000}, {0xffff}}, s.owed);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().why, error_reason::occupied);
+  EXPECT_EQ(s.space.entry({0x3000}, 0)->entry & 0xfff000u, 0x55'5000u) << "and it stays as it was";
+}
+
 }  // namespace
 }  // namespace trial

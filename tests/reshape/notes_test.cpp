@@ -13,7 +13,7 @@ class notes_in_every_format : public testing::TestWithParam<entrant> {
   u64 const        at    = low_address(f);
   attributes const rw{.allow = *least_rights(s.h, rights::kernel_rw), .type = f.types[0]};
   /// Something hardware takes for absent: every bit above the lowest nine that an entry has.
-  u64 const note = below(8u * f.entry_bytes) & ~below(9) & ~f.absent.mask;
+  u64 const note = (below(8u * f.entry_bytes) & ~below(9) & ~absent_of(dynamic{&f}, 0u).mask) | absent_of(dynamic{&f}, 0u).value;
 
   auto pages(u64 first, u64 count) const -> range { return {{at + (first << grain)}, {at + ((first + count) << grain) - 1}}; }
   auto entry_at(u64 page) -> u64 { return s.space.entry({at + (page << grain)})->entry; }
@@ -145,8 +145,8 @@ TEST(one_page, is_found_and_removed_whether_marked_accessed_or_not) {
   EXPECT_EQ(s.pool.in_use(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(formats, notes_in_every_format, testing::ValuesIn(all_formats),
-                         [](testing::TestParamInfo<entrant> const &one) { return std::string{one.param.name}; });
+INSTANTIATE_TEST_SUITE_P(formats, notes_in_every_format, testing::ValuesIn(all_formats()),
+                         entrant_name);
 
 }  // namespace
 }  // namespace trial

@@ -69,7 +69,7 @@ class house {
   /// Frames come with any content: by default not zeroes.
   explicit house(u8 content = 0xa5) : bytes(u64{frame_count} << frame_lg2, content) {
     auto const a = *frames.allocate(table_lg2(h, h.top()));
-    memory.clear(a, u64{1} << table_lg2(h, h.top()));
+    make_empty(h, h.top(), a, memory);
     top = {a};
   }
 

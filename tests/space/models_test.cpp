@@ -134,7 +134,7 @@ TEST(simulated_mmu, catches_a_table_freed_before_the_flush) {
   x86_house s;
   auto const link = s.table_entry(0);
   s.put(link.slot, 0);
-  s.watched_frames.release(table_of(s.h, link.entry), 12);
+  s.watched_frames.release(table_of(s.h, 1u, link.entry), 12);
   s.expect_only(violation_kind::released_too_early);
 }
 
@@ -143,13 +143,13 @@ TEST(simulated_mmu, catches_a_table_freed_after_invalidation_but_before_sync) {
   auto const link = s.table_entry(0);
   s.put(link.slot, 0);
   s.mmu.invalidate({span_of(0, 2 * M), 12, true});
-  s.watched_frames.release(table_of(s.h, link.entry), 12);
+  s.watched_frames.release(table_of(s.h, 1u, link.entry), 12);
   s.expect_only(violation_kind::released_too_early);
 }
 
 TEST(simulated_mmu, catches_a_table_freed_before_it_is_unlinked) {
   x86_house s;
-  s.watched_frames.release(table_of(s.h, s.table_entry(0).entry), 12);
+  s.watched_frames.release(table_of(s.h, 1u, s.table_entry(0).entry), 12);
   s.expect_only(violation_kind::released_too_early);
 }
 
@@ -169,7 +169,7 @@ TEST(simulated_mmu, allows_release_and_reuse_after_the_flush) {
   s.put(link.slot, 0);
   s.drop(span_of(0, 2 * M), true);
   s.watched.store(slot, x86::x86_64_4level.word(), 0);
-  s.watched_frames.release(table_of(s.h, link.entry), 12);
+  s.watched_frames.release(table_of(s.h, 1u, link.entry), 12);
   s.mmu.verify();
   EXPECT_EQ(s.mmu.violations(), 0u);
 }

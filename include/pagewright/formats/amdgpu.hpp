@@ -28,10 +28,7 @@ inline constexpr u64 valid = bit(0), system_memory = bit(1), snoop = bit(2), tmz
 /// textures: a page that is not valid and has it reads as zeroes.
 constexpr auto leaf_bit(generation g) noexcept -> u64 { return bit(g == generation::gfx12 ? 63 : 54); }
 constexpr auto prt_bit(generation g) noexcept -> u64 { return bit(g == generation::gfx12 ? 56 : 51); }
-constexpr auto is_sparse(generation g, u64 entry) noexcept -> bool {
-  return (entry & (valid | prt_bit(g))) == prt_bit(g);
-}
-/// The note (address_space::annotate) that makes granules sparse, as Linux writes it.
+/// The note (address_space::annotate) that makes granules sparse (fault_reason::sparse), as Linux writes it.
 constexpr auto sparse_note(generation g) noexcept -> u64 {
   return g == generation::gfx12 ? prt_bit(g) | leaf_bit(g) | snoop | system_memory : prt_bit(g);
 }
@@ -92,6 +89,8 @@ constexpr auto gpuvm(options const &o = {}) noexcept -> format {
     f.forms[own].base |= p | u64{shift - 12} << 7;
     f.levels[n].leaves = {own};
   }
+
+  for (auto &l : f.levels) l.sparse = {valid | prt_bit(o.gpu), prt_bit(o.gpu)};
 
   u8 const ten = static_cast<u8>(o.gpu == generation::gfx10);
   u8 const is12 = static_cast<u8>(twelve), pre12 = static_cast<u8>(!twelve);

@@ -26,8 +26,8 @@ inline constexpr u64 pr = bit(0), a = bit(5), d = bit(6), next_level = ones(9, 3
                      iw = bit(62);
 
 /// Host tables (2.2.3). A table entry names the level it leads to, so every level has its own table match. An entry
-/// that names one further below skips levels; whether every part then checks the skipped address bits is UNCERTAIN,
-/// the schema has no word for it, and such an entry reads as reserved. Linux and Xen write none.
+/// that names one further below skips levels: input addresses with a skipped bit set are not translated. Whether every
+/// part checks that is UNCERTAIN. Such tables are read; Linux and Xen write none, and neither does this library.
 ///
 /// Leaves: NextLevel 0 has the level's natural size; NextLevel 7 codes the size in the address, 2 to 256 slots wide.
 /// New ones are made of 2^run_lg2 slots up to 2 Tbytes; a coded size that a level has naturally is read though nobody
@@ -57,7 +57,7 @@ constexpr auto v1(v1_options const &o = {}) noexcept -> format {
   format f{
     .name = modes[o.mode], .spec = "AMD IOMMU specification 48882 section 2.2.3", .entry_bytes = 8,
     .depth = static_cast<u8>(o.mode), .output_bits = m, .forms = {leaf, leaf}, .absent = none_set(pr),
-    .table_address = {{12, static_cast<u8>(m - 12), 12}},
+    .table_address = {{12, static_cast<u8>(m - 12), 12}}, .next_level = {9, 3, 0},
     .table_grants  = {granted_by(rights::readers, ir), granted_by(rights::writers, iw)},
     .types = {memory_type::pma, memory_type::wb},
     .software = ones(1, 4) | ones(7, 2) | bit(63), .carried = idle | bit(59), .caches_absent = o.np_cache};

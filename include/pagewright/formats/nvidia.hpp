@@ -36,13 +36,8 @@ struct options {
 
 inline constexpr u64 valid = bit(0), apertures = ones(1, 2);
 
-/// What an entry is that leads nowhere: whether reads of it yield zeroes and writes are dropped rather than faulting.
-/// In PD0 the big view tells, and only if the small half is invalid too. Precondition: `entry` is absent.
-constexpr auto is_sparse(version g, unsigned level, u64 entry) noexcept -> bool {
-  if (g == version::v2) return (entry & bit(3)) != 0;                              // VOL
-  return level == 0 ? (entry >> 3 & 0x1f) == 1 : (entry >> 3 & 5) == 1;            // PCF 1; of directories 1 and 3
-}
-/// The note (address_space::annotate) that makes granules sparse.
+/// The note (address_space::annotate) that makes granules sparse: fault_reason::sparse for a walk. What the big view says
+/// so of a slot of PD0 counts only if the small half is invalid too.
 constexpr u64 sparse_note = bit(3);
 
 /// A walk of the big view ended with `entry` at `level`: is the small view to be asked? A page of either size is an
@@ -65,7 +60,13 @@ constexpr auto common(options const &o, format f, form const (&shapes)[3]) noexc
   for (unsigned n = 0; n < 3; ++n) f.forms[n] = shapes[(first + n) % 3];
   f.entry_bytes = 8;
   f.levels[0]   = {"PT", lo, static_cast<u8>(21 - lo), never, 0, 0, {0, 1, 2}};
-  f.absent      = none_set(valid | apertures);
+  f.absent      = none_set(valid | apertures);  // of directories; a page's VALID alone tells
+  f.levels[0].absent              = none_set(valid);
+  f.levels[f.depth - 1].table_lg2 = 12;
+  for (unsigned n = 0; n < f.depth; ++n)  // VOL; PCF 1, of directories 1 and 3
+    f.levels[n].sparse = o.generation == version::v2 ? match{valid | bit(3), bit(3)}
+                         : n == 0                    ? match{valid | ones(3, 5), bit(3)}
+                                                     : match{valid | apertures | bit(3) | bit(5), bit(3)};
   f.types[0]    = memory_type::wb;
   f.types[1]    = memory_type::uc;
   f.types[2]    = memory_type::nc;
@@ -88,9 +89,7 @@ constexpr auto common(options const &o, format f, form const (&shapes)[3]) noexc
 ///
 /// Memory types of system memory: WB is coherent, NC not snooped, UC (VOL) bypasses the GPU's L2 cache; peer memory
 /// has WB and UC; video memory WB alone. PRIVILEGE keeps the user out; there is no bit for execution, and no marks.
-/// UNCERTAIN: NO_ATS, bit 5 from Volta on, lies where the big half of PD0 has address bit 9. The schema has one table
-/// address for all levels, so in the big view it is an address bit everywhere: directories with NO_ATS set are not
-/// for this view.
+/// NO_ATS, bit 5 from Volta on, lies where the big half of PD0 has address bit 9; both views read it past in PD1 to PD3.
 constexpr auto v2(options const &o) noexcept -> format {
   bool const big = o.of == side::big, local = o.tables == aperture::video;
   u64 const  kind = u64{o.kind} << 56, peer = u64{o.peer} << 33;
@@ -106,6 +105,7 @@ constexpr auto v2(options const &o) noexcept -> format {
 
   // ADDRESS is PA >> 12 from bit 8 on, in the big half PA >> 8 from bit 4 on: the same scale, four bits further down.
   u8 const    low   = big ? 4 : 8, top = local ? 33 : 54;
+  auto const  width = static_cast<u8>(top - 8);
   match const table = local ? match{valid | apertures, 1 << 1} : match{valid | bit(2), bit(2)};
   u64 const   base  = local ? 1 << 1 : u64(o.tables == aperture::system_noncoherent ? 3 : 2) << 1;
   format f{
@@ -113,9 +113,9 @@ constexpr auto v2(options const &o) noexcept -> format {
     .depth = 5, .output_bits = 58,
     .levels = {{}, {"PD0", 21, 8, table, base, 0, big ? form_list{0, 1, 2} : form_list{}},
                {"PD1", 29, 9, table, base, 0}, {"PD2", 38, 9, table, base, 0}, {"PD3", 47, 2, table, base, 0}},
-    .table_address = {{low, static_cast<u8>(top - low), static_cast<u8>(low + 4)}},
-    .carried = bit(4) | bit(7) | ones(56, 8)};
+    .table_address = {{8, width, 12}}, .carried = bit(4) | bit(7) | ones(56, 8)};
   f = views::common(o, f, shapes);
+  if (big) f.levels[1].table_address[0] = {4, static_cast<u8>(top - 4), 8};
 
   u8 video = 0, peers = 0, system = 0;
   for (unsigned n = 0; n < 3; ++n)
@@ -161,8 +161,9 @@ constexpr auto v3(options const &o) noexcept -> format {
     .levels = {{}, {"PD0", 21, 8, table, base, 0, pages}, {"PD1", 29, 9, table, base, 0, pages},
                {"PD2", 38, 9, table, base, 0, o.pages_256g ? pages : form_list{}}, {"PD3", 47, 9, table, base, 0},
                {"PD4", 56, 1, table, base, 0}},
-    .table_address = {{low, static_cast<u8>(52 - low), low}}, .carried = ones(6, 6) | ones(61, 3)};
+    .table_address = {{12, 40, 12}}, .carried = ones(6, 6) | ones(61, 3)};
   f = views::common(o, f, shapes);
+  if (big) f.levels[1].table_address[0] = {8, 44, 8};
   name_fields(f, {
     {"IS_PTE", 0, 1, on_tables}, {"VALID", 0, 1, on_leaves}, {"APERTURE", 1, 2},
     {"PCF", 3, 3, on_tables}, {"unused", 6, static_cast<u8>(low - 6), on_tables},

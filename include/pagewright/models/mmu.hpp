@@ -287,7 +287,7 @@ class simulated_mmu {
           if (level == 0) return ends(fault_reason::reserved, entry);
           above &= rights_at(level, entry);
           global |= h_->table_global(entry);
-          table = table_of(h_, entry);
+          table = table_of(h_, level, entry);
           if (table.value > pagewright::below(h_->output_bits)) return ends(fault_reason::too_wide, entry);
           add(table_, tables_, {covered, static_cast<u8>(level - 1), table, entry, above, global});
           continue;
@@ -360,7 +360,7 @@ class simulated_mmu {
     for (u64 i = 0; i < bit(h_->levels[level].index_bits); ++i) {
       auto const entry = memory_->load(slot_address(h_, level, table, i), h_->word());
       if (entry && kind_at(level, *entry) == entry_kind::table)
-        body(table_of(h_, *entry), first + (i << slot_lg2(h_, level)));
+        body(table_of(h_, level, *entry), first + (i << slot_lg2(h_, level)));
     }
   }
 
@@ -383,7 +383,7 @@ class simulated_mmu {
           report({violation_kind::not_invalidated, {first}, w.at, table_[i].entry, w.now});
     }
 
-    auto const next = [&](u64 entry) { return table_of(h_, entry); };
+    auto const next = [&](u64 entry) { return table_of(h_, home.level, entry); };
     if (home.level == 0 || (was == entry_kind::table && now == entry_kind::table && next(w.was) == next(w.now))) return;
     if (was == entry_kind::table) retire(next(w.was), home.level - 1, first);
     if (now == entry_kind::table) {
