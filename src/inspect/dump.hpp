@@ -100,7 +100,9 @@ class collector {
   }
 
   void leave(table_visit const &t) {
-    if (produced_ == before_[t.level] && covers_slot(t)) silent_.insert(key(t));
+    // Through an entry that says less of the table exists, less is seen of it.
+    if (produced_ == before_[t.level] && covers_slot(t) && !cuts_short(h_, t.level + 1u, t.entry))
+      silent_.insert(key(t));
     u64 const count = folds_[t.level];
     if (count < 2) return;
     skip_[t.level]    = count - 1;
@@ -128,9 +130,18 @@ class collector {
     return is_aligned(t.part.first.value, lg2) && (~t.part.last.value & below(lg2)) == 0;
   }
 
-  // Tables are aligned to 4 Kbytes; only roots may be smaller, and a root does not come here.
-  [[nodiscard]] static auto key(table_visit const &t) noexcept -> u64 {
-    return t.table.value >> 12 << 12 | u64{t.level} << 8 | u64{t.global_above} << 7 | u64(t.above);
+  /// A table and how it is seen. Tables may be as small as an entry, and several of them share a page.
+  struct sight {
+    u64 table, how;
+    friend auto operator==(sight const &, sight const &) -> bool = default;
+  };
+  struct hashed {
+    auto operator()(sight const &s) const noexcept -> std::size_t {
+      return std::hash<u64>{}(s.table ^ s.how * 0x9e37'79b9'7f4a'7c15);
+    }
+  };
+  [[nodiscard]] static auto key(table_visit const &t) noexcept -> sight {
+    return {t.table.value, u64{t.level} << 8 | u64{t.global_above} << 7 | u64(t.above)};
   }
 
   /// In how many neighbouring slots, from that of `t` on, does the same table hang with the same effect?
@@ -143,8 +154,10 @@ class collector {
     u64       n    = 1;
     for (; n < room && n < most; ++n) {
       auto const next = memory_.load(t.slot + n * step, h_->word());
-      if (!next || h_->absent(*next) || kind_of(h_, level, *next) != entry_kind::table) break;
-      if (table_of(h_, *next) != t.table || table_rights(h_, level, *next) != table_rights(h_, level, t.entry) ||
+      if (!next || kind_of(h_, level, *next) != entry_kind::table || cuts_short(h_, level, *next) ||
+          cuts_short(h_, level, t.entry))
+        break;
+      if (table_of(h_, level, *next) != t.table || table_rights(h_, level, *next) != table_rights(h_, level, t.entry) ||
           h_->table_global(*next) != h_->table_global(t.entry))
         break;
     }
@@ -266,7 +279,7 @@ class collector {
   std::array<output_address, max_depth> table_{};
   std::array<range, max_depth>          part_{};
   std::array<u64, max_depth>            folds_{}, skip_{}, before_{};
-  std::unordered_set<u64>               silent_;
+  std::unordered_set<sight, hashed>     silent_;
 };
 
 /// Dumps every view of `m`. Complexity: one load per slot of every table that is visited, and memory for no rows but
@@ -282,6 +295,10 @@ auto dump(machine const &m, M const &memory, dump_options const &o, S &sink) -> 
     };
   for (auto const &v : m.views) {
     sink.begin(v);
+    auto const &asked     = o.wanted.within;
+    options.wanted.within = {asked.first < v.part.first ? v.part.first : asked.first,
+                             v.part.last < asked.last ? v.part.last : asked.last};
+    if (options.wanted.within.last < options.wanted.within.first) continue;
     collector<M, S> c{v, memory, options, totals, sink};
     totals.truncated |= !c.run();
     if (totals.truncated) break;

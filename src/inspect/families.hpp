@@ -21,6 +21,8 @@ inline auto take(machine &m, std::string_view name, std::optional<u64> given, st
 [[nodiscard]] auto x86_machine(request const &asked, captured const &dump, image::cpu_state const *cpu)
     -> std::expected<machine, problem>;
 [[nodiscard]] auto arm64_machine(request const &asked, captured const &dump) -> std::expected<machine, problem>;
+[[nodiscard]] auto arm32_machine(request const &asked, captured const &dump) -> std::expected<machine, problem>;
 [[nodiscard]] auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, problem>;
+[[nodiscard]] auto s390x_machine(request const &asked, image::cpu_state const *cpu) -> std::expected<machine, problem>;
 
 }  // namespace pagewright::inspect

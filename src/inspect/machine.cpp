@@ -8,7 +8,7 @@
 namespace pagewright::inspect {
 namespace {
 
-enum class family : u8 { x86, aarch64, riscv32, riscv64 };
+enum class family : u8 { x86, aarch64, arm32, riscv32, riscv64, s390x };
 
 struct named_architecture {
   std::string_view name;
@@ -20,7 +20,8 @@ constexpr named_architecture known[]{
   {"x86-64",  architecture::x86_64},  {"x86_64",      architecture::x86_64},      {"amd64", architecture::x86_64},
   {"x86-64-la57", architecture::x86_64_la57},         {"x86_64-la57", architecture::x86_64_la57},
   {"aarch64", architecture::aarch64}, {"arm64",       architecture::aarch64},
-  {"riscv32", architecture::riscv32}, {"riscv64",     architecture::riscv64}};
+  {"arm",     architecture::arm},     {"arm32",       architecture::arm},         {"armhf", architecture::arm},
+  {"riscv32", architecture::riscv32}, {"riscv64",     architecture::riscv64},     {"s390x", architecture::s390x}};
 
 [[nodiscard]] auto family_of(architecture a) noexcept -> family {
   switch (a) {
@@ -29,24 +30,37 @@ constexpr named_architecture known[]{
     case architecture::x86_64:
     case architecture::x86_64_la57: return family::x86;
     case architecture::aarch64:     return family::aarch64;
+    case architecture::arm:         return family::arm32;
     case architecture::riscv32:     return family::riscv32;
     case architecture::riscv64:     return family::riscv64;
+    case architecture::s390x:       return family::s390x;
   }
   return family::x86;
 }
 
 /// The family that the registers given by hand belong to.
 [[nodiscard]] auto family_of(register_options const &r) -> std::expected<std::optional<family>, problem> {
-  bool const x86 = r.cr0 || r.cr3 || r.cr4 || r.efer || r.pat, arm = r.ttbr0 || r.ttbr1 || r.tcr || r.mair,
-             riscv = r.satp || r.menvcfg;
-  if (x86 + arm + riscv > 1)
+  bool const s390x = r.asce.has_value(), arm32 = r.ttbcr || r.sctlr || r.prrr || r.nmrr || r.mair0 || r.mair1,
+             x86   = (r.cr0 && !s390x) || r.cr3 || r.cr4 || r.efer || r.pat,
+             arm64 = ((r.ttbr0 || r.ttbr1) && !arm32) || r.tcr || r.mair, riscv = r.satp || r.menvcfg;
+  if (x86 + arm64 + arm32 + riscv + s390x > 1)
     return refuse(blame::request,
                   "registers of different processors are given together; name those of one: --cr0 --cr3 "
-                  "--cr4 --efer --pat, or --ttbr0 --ttbr1 --tcr --mair, or --satp --menvcfg");
+                  "--cr4 --efer --pat, or --ttbr0 --ttbr1 --tcr --mair, or --ttbr0 --ttbr1 --ttbcr --sctlr and the "
+                  "like, or --satp --menvcfg, or --asce --cr0");
+  if (s390x) return family::s390x;
+  if (arm32) return family::arm32;
   if (x86) return family::x86;
-  if (arm) return family::aarch64;
+  if (arm64) return family::aarch64;
   if (riscv) return family::riscv64;
   return std::nullopt;
+}
+
+/// May registers that say `by` be those of `other`, because it has registers of the same names?
+[[nodiscard]] auto may_be(register_options const &r, family by, family other) noexcept -> bool {
+  return by == other || (by == family::riscv64 && other == family::riscv32) ||
+         (by == family::aarch64 && other == family::arm32 && !r.tcr && !r.mair) ||
+         (by == family::x86 && other == family::s390x && !r.cr3 && !r.cr4 && !r.efer && !r.pat);
 }
 
 [[nodiscard]] auto family_of(image::elf_identity const &elf) -> std::expected<family, problem> {
@@ -54,6 +68,8 @@ constexpr named_architecture known[]{
     case image::elf_machine::i386:
     case image::elf_machine::x86_64:  return family::x86;
     case image::elf_machine::aarch64: return family::aarch64;
+    case image::elf_machine::arm:     return family::arm32;
+    case image::elf_machine::s390:    return family::s390x;
     case image::elf_machine::riscv:   return elf.class_bits == 32 ? family::riscv32 : family::riscv64;
     default:
       return refuse(blame::input, "the dump is of a {} machine (e_machine {}), whose tables are not known here; --arch "
@@ -62,26 +78,26 @@ constexpr named_architecture known[]{
 }
 
 [[nodiscard]] auto choose(request const &asked, captured const &dump) -> std::expected<family, problem> {
-  auto const by_registers = family_of(asked.given);
-  if (!by_registers) return std::unexpected{by_registers.error()};
+  auto const registers = family_of(asked.given);
+  if (!registers) return std::unexpected{registers.error()};
+  auto const &by = *registers;
   if (asked.arch) {
     auto const named = family_of(*asked.arch);
-    bool const both  = *by_registers == family::riscv64 && named == family::riscv32;
-    if (*by_registers && **by_registers != named && !both)
+    if (by && !may_be(asked.given, *by, named))
       return refuse(blame::request, "--arch and the registers that are given belong to different processors");
     return named;
   }
   auto const by_elf = dump.elf ? std::optional{family_of(*dump.elf)} : std::nullopt;
-  if (*by_registers == family::riscv64 && by_elf && *by_elf && **by_elf == family::riscv32) return family::riscv32;
-  if (*by_registers && by_elf && *by_elf && **by_registers != **by_elf)
+  if (by && by_elf && *by_elf && may_be(asked.given, *by, **by_elf)) return **by_elf;
+  if (by && by_elf && *by_elf)
     return refuse(blame::request,
                   "the image is of a {} machine, and the registers that are given belong to another; leave "
                   "them out, or name what the image does not say with --arch",
                   image::machine_name(dump.elf->machine));
-  if (*by_registers) return **by_registers;
+  if (by) return *by;
   if (by_elf) return *by_elf;
   return refuse(blame::request, "the image does not say which machine it is from: name its registers (--cr3; --ttbr0, "
-                "--ttbr1 and --tcr; --satp), or --arch and --root");
+                "--ttbr1 and --tcr or --ttbcr; --satp; --asce), or --arch and --root");
 }
 
 /// Options that mean nothing for this processor, or without one another, are mistakes: they are not passed over.
@@ -89,9 +105,9 @@ constexpr named_architecture known[]{
   if (asked.physical_bits && chosen != family::x86)
     return refuse(blame::request, "--phys-bits is for x86; elsewhere the registers tell how wide addresses are");
   if (!asked.mode.empty() && chosen == family::x86)
-    return refuse(blame::request, "--mode is for RISC-V and AArch64; an x86 mode is named with --arch: {}",
+    return refuse(blame::request, "--mode is for RISC-V, Arm and s390x; an x86 mode is named with --arch: {}",
                   architecture_names);
-  if (!asked.mode.empty() && !asked.given.root)
+  if (!asked.mode.empty() && !asked.given.root && chosen != family::s390x)
     return refuse(blame::request,
                   "--mode says what --root translates with, and --root is not given; satp, TTBR and TCR "
                   "say it themselves");
@@ -105,11 +121,34 @@ constexpr named_architecture known[]{
     auto const    lg2 = table_lg2(h, h.top());
     if (v.from.table.value == table && !is_aligned(table, lg2))
       return refuse(blame::request,
-                    "--root {:#x}: the top table of {} is aligned to {} bytes; a register with more in it "
-                    "than the address goes to --cr3, --ttbr0, --ttbr1 or --satp",
-                    table, v.description.name, bit(lg2));
+                    "--root {:#x}: the top table of {} is aligned to {} bytes; {}",
+                    table, v.description.name, bit(lg2),
+                    m.described ? "give the table's address, without what else a register holds"
+                                : "a register with more in it than the address goes to --cr3, --ttbr0, --ttbr1, --satp "
+                                  "or --asce");
   }
   return {};
+}
+
+/// A machine of which a file says everything but where the top table is.
+[[nodiscard]] auto described_machine(request const &asked) -> std::expected<machine, problem> {
+  auto const &g         = asked.given;
+  auto        registers = g;
+  registers.root.reset();
+  if (asked.arch || !asked.mode.empty() || asked.cpu || asked.physical_bits || registers != register_options{})
+    return refuse(blame::request, "--format-file says how the machine translates; of the options about the machine only "
+                  "--root goes with it");
+  if (!g.root)
+    return refuse(blame::request, "no root is known: with --format-file give the physical address of the top table as "
+                  "--root");
+  machine m;
+  m.arch      = "described";
+  m.mode      = asked.described->name;
+  m.described = asked.described;
+  m.evidence.emplace_back(fmt::format("the tables are those that {} describes", asked.described_in));
+  m.views.push_back({"root", *asked.described, {{*g.root}}});
+  if (auto const ok = check_root(m, *g.root); !ok) return std::unexpected{ok.error()};
+  return m;
 }
 
 }  // namespace
@@ -122,11 +161,12 @@ auto architecture_named(std::string_view name) noexcept -> std::optional<archite
 
 auto machine::view_of(u64 at) const noexcept -> view const * {
   for (auto const &v : views)
-    if (!halves || (v.description.upper == extent::ones) == ((at >> 55 & 1) != 0)) return &v;
+    if (halves ? (v.description.upper == extent::ones) == ((at >> 55 & 1) != 0) : v.part.contains({at})) return &v;
   return nullptr;
 }
 
 auto find_machine(request const &asked, captured const &dump) -> std::expected<machine, problem> {
+  if (asked.described) return described_machine(asked);
   auto const chosen = choose(asked, dump);
   if (!chosen) return std::unexpected{chosen.error()};
   if (auto const ok = check_options(asked, *chosen); !ok) return std::unexpected{ok.error()};
@@ -144,13 +184,15 @@ auto find_machine(request const &asked, captured const &dump) -> std::expected<m
     switch (*chosen) {
       case family::x86:     return x86_machine(asked, dump, cpu);
       case family::aarch64: return arm64_machine(asked, dump);
+      case family::arm32:   return arm32_machine(asked, dump);
       case family::riscv32: return riscv_machine(asked, false);
+      case family::s390x:   return s390x_machine(asked, cpu);
       case family::riscv64: break;
     }
     return riscv_machine(asked, true);
   }();
   if (!found) return found;
-  if (asked.given.root)
+  if (asked.given.root && *chosen != family::s390x)
     if (auto const ok = check_root(*found, *asked.given.root); !ok) return std::unexpected{ok.error()};
 
   auto m = *found;

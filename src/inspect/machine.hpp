@@ -2,6 +2,7 @@
 // From what is known about a machine to the tables it translates with.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,26 +18,34 @@
 namespace pagewright::inspect {
 
 /// What --arch can name.
-enum class architecture : u8 { x86, x86_pae, x86_64, x86_64_la57, aarch64, riscv32, riscv64 };
+enum class architecture : u8 { x86, x86_pae, x86_64, x86_64_la57, aarch64, arm, riscv32, riscv64, s390x };
 
 [[nodiscard]] auto architecture_named(std::string_view name) noexcept -> std::optional<architecture>;
-inline constexpr std::string_view architecture_names = "x86, x86-pae, x86-64, x86-64-la57, aarch64, riscv32, riscv64";
+inline constexpr std::string_view architecture_names =
+    "x86, x86-pae, x86-64, x86-64-la57, aarch64, arm, riscv32, riscv64, s390x";
 
 /// Registers given by hand; they override those of the dump.
 struct register_options {
-  std::optional<u64> cr0, cr3, cr4, efer, pat;     // x86
-  std::optional<u64> ttbr0, ttbr1, tcr, mair;      // AArch64, EL1
+  std::optional<u64> cr0, cr3, cr4, efer, pat;     // x86; cr0 is s390x's control register 0 as well
+  std::optional<u64> ttbr0, ttbr1, tcr, mair;      // AArch64, EL1; AArch32 has two TTBRs as well
+  std::optional<u64> ttbcr, sctlr, prrr, nmrr, mair0, mair1;   // AArch32
   std::optional<u64> satp, menvcfg;                // RISC-V
+  std::optional<u64> asce;                         // s390x: the contents of CR1, CR7 or CR13
   std::optional<u64> root;                         // the physical address of the top table
+
+  friend auto operator==(register_options const &, register_options const &) -> bool = default;
 };
 
 /// What the user asks for.
 struct request {
   std::optional<architecture> arch;
-  std::string                 mode;                // RISC-V: sv32, sv39, sv48, sv57; AArch64 with root: lower, upper
+  std::string                 mode;                // with root, RISC-V: sv32, sv39, sv48, sv57; AArch64: lower, upper;
+                                                   // Arm: short, long; s390x: 31 to 64, or without root the space
   std::optional<unsigned>     cpu;                 // the first vCPU by default
   std::optional<unsigned>     physical_bits;       // x86: MAXPHYADDR
   register_options            given;
+  std::shared_ptr<format const> described;         // by a file: nothing but `given.root` is asked beside it
+  std::string                   described_in;      // that file's name
 };
 
 /// What the dump tells.
@@ -45,11 +54,12 @@ struct captured {
   std::optional<image::elf_identity> elf;
 };
 
-/// One table tree of a machine. A machine has one; on AArch64 one for each half of the address space.
+/// One table tree of a machine. A machine has one; on Arm one for each half of the address space.
 struct view {
   std::string label;                               // "CR3", "TTBR1_EL1"
   format      description;
   root        from;
+  range       part{{0}, {~u64{0}}};                // the addresses it translates, if not all that its levels reach
 };
 
 struct register_value {
@@ -59,13 +69,15 @@ struct register_value {
 };
 
 struct machine {
-  std::string_view            arch;                // "x86_64", "i386", "aarch64", "riscv64", "riscv32"
+  std::string_view            arch;                // "x86_64", "i386", "aarch64", "arm", "riscv64", "riscv32", "s390x",
+                                                   // "described"
   std::string                 mode;
   std::optional<unsigned>     cpu;                 // whose registers they are, if they come from the dump
   std::vector<register_value> registers;
   std::vector<std::string>    evidence;            // why this mode, and what was assumed
   std::vector<view>           views;               // in ascending order of input addresses
   bool                        halves = false;      // bit 55 of an address selects the view (AArch64)
+  std::shared_ptr<format const> described;         // holds the names of a format that a file describes
 
   /// The view that translates `at`; null if none is known.
   [[nodiscard]] auto view_of(u64 at) const noexcept -> view const *;

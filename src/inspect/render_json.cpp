@@ -33,8 +33,9 @@ void write_root(json_writer &json, view const &v) {
   json.number("tag_bits", v.description.tag_bits);
   json.number("output_bits", v.description.output_bits);
   auto const whole = translated_ranges(dynamic{&v.description});
-  json.hex("first", whole.part[0].first.value);
-  json.hex("last", whole.part[whole.count - 1].last.value);
+  auto const first = whole.part[0].first, last = whole.part[whole.count - 1].last;
+  json.hex("first", (first < v.part.first ? v.part.first : first).value);
+  json.hex("last", (v.part.last < last ? v.part.last : last).value);
   json.close('}');
 }
 

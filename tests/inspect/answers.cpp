@@ -108,6 +108,11 @@ auto request_of(fixture const &f, context const &c) -> inspect::request {
     g.cr0 = value("cr0"), g.cr3 = value("cr3"), g.cr4 = value("cr4"), g.efer = value("efer"), g.pat = value("pat");
   else if (f.arch == "aarch64")
     g.ttbr0 = value("ttbr0_el1"), g.ttbr1 = value("ttbr1_el1"), g.tcr = value("tcr_el1"), g.mair = value("mair_el1");
+  else if (f.arch == "arm")
+    g.ttbr0 = value("ttbr0"), g.ttbr1 = value("ttbr1"), g.ttbcr = value("ttbcr"), g.sctlr = value("sctlr"),
+    g.prrr = value("prrr"), g.nmrr = value("nmrr"), g.mair0 = value("mair0"), g.mair1 = value("mair1");
+  else if (f.arch == "s390x")  // the dump holds everything
+    asked.cpu = static_cast<unsigned>(&c - f.contexts.data());
   else g.satp = value("satp");
   return asked;
 }

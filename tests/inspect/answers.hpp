@@ -40,7 +40,7 @@ struct context {
 };
 
 struct fixture {
-  std::string           name, arch;     // "x86_64", "i386", "aarch64", "riscv64" ...
+  std::string           name, arch;     // "x86_64", "i386", "aarch64", "arm", "riscv64", "s390x"
   std::filesystem::path memory;
   std::vector<context>  contexts;
 };
@@ -52,7 +52,7 @@ struct fixture {
 /// Reads a file of answers, zstd-compressed or not. Throws std::runtime_error with the line that is wrong.
 [[nodiscard]] auto read_answers(std::filesystem::path const &file) -> answers;
 
-/// Asks for the machine that a context describes.
+/// Asks for the machine that a context, one of `f`, describes.
 [[nodiscard]] auto request_of(fixture const &f, context const &c) -> inspect::request;
 
 }  // namespace pagewright::answers

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <inspect/walks.hpp>
+#include <pagewright/formats/arm32.hpp>
 
 #include "forged.hpp"
 
@@ -322,6 +323,36 @@ TEST(dump, shows_the_views_of_a_machine_one_after_another) {
 }
 
 // Each level hangs twice in alternation in all slots of the level above: 2^27 page tables, but only eight in memory.
+TEST(dump, does_not_take_two_small_tables_in_one_page_for_one) {
+  // Short descriptors of Arm: second-level tables of 1 Kbyte. The first holds nothing, the second a page.
+  inspect::machine m;
+  m.views.push_back({"TTBR0", arm32::short_32, {{0x4000}, 0}});
+  tables     t{16};
+  auto const put = [&](u64 at, u64 entry) { byte_memory{t.bytes, {0}}.store({at}, arm32::short_32.word(), entry); };
+  put(0x4000, 0x8001);                                       // slot 0: the table at 8000
+  put(0x4008, 0x8401);                                       // slot 2: the table at 8400
+  put(0x8400, 0x12345c3e);
+  auto const k = dumped(t, {}, m);
+  ASSERT_EQ(k.rows.size(), 1u);
+  EXPECT_EQ(k.rows[0].first.input.value, 0x20'0000u);
+  EXPECT_EQ(k.totals.tables, 3u);
+}
+
+TEST(dump, shows_of_a_view_only_what_it_translates) {
+  auto m = x86_machine();
+  tables t{5};
+  for (u64 n = 1; n < 4; ++n) t.link(n, 0, 0, n + 1);
+  for (u64 i = 0; i < 4; ++i) t.put(4, i, 0x10'0000 * i | p);
+  m.views[0].part = {{0x1000}, {0x2fff}};
+  auto const k    = dumped(t, {}, m);
+  ASSERT_EQ(k.rows.size(), 2u);
+  EXPECT_EQ(k.rows[0].first.input.value, 0x1000u);
+  EXPECT_EQ(k.rows[1].first.input.value, 0x2000u);
+  inspect::dump_options outside;
+  outside.wanted.within = {{0x3000}, {0x3fff}};
+  EXPECT_TRUE(dumped(t, outside, m).rows.empty());
+}
+
 TEST(dump, visits_what_holds_nothing_wanted_once_however_often_it_hangs) {
   tables t{12};
   for (u64 i = 0; i < 512; ++i) {

@@ -245,14 +245,213 @@ TEST(machine, of_riscv_needs_a_mode_beside_a_root) {
   EXPECT_EQ(must(asked).mode, "Sv32");
 }
 
+/// vCPUs of an s390x as the fixture has them: a user's, in the primary space, and an idle kernel, in its home space.
+auto s390x_cpus() -> std::vector<image::cpu_state> {
+  std::vector<image::cpu_state> cpus(2);
+  cpus[0].status = 0x0705'0001'8000'0000;
+  cpus[1].status = 0x0706'c001'8000'0000;
+  for (auto &one : cpus) {
+    auto &state          = one.s390x.emplace();
+    state.prefix         = 0x199'c000;
+    state.control.emplace().fill(0);
+    (*state.control)[0]  = 0x1416'6a10;
+    (*state.control)[1]  = 0x0286'c1cf;
+    (*state.control)[7]  = 0x0286'c1cd;
+    (*state.control)[13] = 0x0129'0007;
+  }
+  return cpus;
+}
+
+TEST(machine, of_s390x_translates_in_the_space_that_the_psw_selects) {
+  auto const cpus = s390x_cpus();
+  auto       dump = elf(image::elf_machine::s390);
+  dump.cpus       = cpus;
+  auto const user = must({}, dump);
+  EXPECT_EQ(user.arch, "s390x");
+  EXPECT_EQ(user.views[0].label, "CR1");
+  EXPECT_EQ(user.views[0].from.table.value, 0x286'c000u);
+  EXPECT_EQ(user.views[0].description.input_bits(), 64u);
+  EXPECT_EQ(user.cpu, 0u);
+  EXPECT_TRUE(says(user, "primary space: CR1"));
+  EXPECT_TRUE(says(user, "EDAT off, execute protection on"));
+  EXPECT_TRUE(says(user, "0x199c000"));
+  request asked;
+  asked.cpu        = 1;
+  auto const idle  = must(asked, dump);
+  EXPECT_EQ(idle.views[0].label, "CR13");
+  EXPECT_EQ(idle.views[0].from.table.value, 0x129'0000u);
+  EXPECT_EQ(idle.mode, "42-bit addresses, region-third table on top");
+  asked.mode = "secondary";
+  auto const secondary = must(asked, dump);
+  EXPECT_EQ(secondary.views[0].label, "CR7");
+  EXPECT_EQ(secondary.views[0].description.input_bits(), 63u) << "two quarters of the table";
+  asked.mode = "upper";
+  EXPECT_NE(problem_of(asked, dump).message.find("home"), std::string::npos);
+}
+
+TEST(machine, of_s390x_says_why_it_takes_the_primary_space) {
+  auto cpus      = s390x_cpus();
+  auto dump      = elf(image::elf_machine::s390);
+  cpus[0].status = 0x0004'0001'8000'0000;  // translation off
+  cpus[1].status = 0x0705'4001'8000'0000;  // access registers
+  dump.cpus      = cpus;
+  EXPECT_TRUE(says(must({}, dump), "translation off"));
+  request asked;
+  asked.cpu = 1;
+  EXPECT_TRUE(says(must(asked, dump), "access registers"));
+  EXPECT_EQ(must(asked, dump).views[0].label, "CR1");
+}
+
+TEST(machine, of_s390x_follows_an_element_that_is_given) {
+  request asked;
+  asked.given.asce = 0x1234'5006;  // region-third, three quarters
+  auto const m     = must(asked);
+  EXPECT_EQ(m.arch, "s390x");
+  EXPECT_EQ(m.views[0].label, "ASCE");
+  EXPECT_EQ(m.views[0].from.table.value, 0x1234'5000u);
+  EXPECT_EQ(m.views[0].part.last.value, 0x2ff'ffff'ffffu) << "the description has all four";
+  EXPECT_EQ(m.view_of(0x300'0000'0000), nullptr);
+  EXPECT_TRUE(says(m, "CR0 is not known"));
+  EXPECT_NE(m.views[0].description.levels[1].leaves[0], no_form) << "EDAT is assumed";
+  asked.given.cr0 = 0;
+  EXPECT_EQ(must(asked).views[0].description.levels[1].leaves[0], no_form);
+  asked.given.asce = 0x20;
+  auto const real  = problem_of(asked);
+  EXPECT_EQ(real.whose, blame::request);
+  EXPECT_NE(real.message.find("real space"), std::string::npos) << real.message;
+}
+
+TEST(machine, of_s390x_needs_the_width_beside_a_root) {
+  request asked;
+  asked.arch       = architecture::s390x;
+  asked.given.root = 0x1234'5000;
+  EXPECT_NE(problem_of(asked).message.find("--mode 31"), std::string::npos);
+  struct { char const *mode; unsigned bits; } const widths[]{{"31", 31}, {"42", 42}, {"53", 53}, {"64", 64}};
+  for (auto const &[mode, bits] : widths) {
+    asked.mode = mode;
+    EXPECT_EQ(must(asked).views[0].description.input_bits(), bits) << mode;
+    EXPECT_EQ(must(asked).views[0].from.table.value, 0x1234'5000u) << "a quarter of its size is alignment enough";
+  }
+  asked.given.root = 0x1234'5007;
+  EXPECT_NE(problem_of(asked).message.find("--asce"), std::string::npos);
+  asked.given.root = 0x1234'5000;
+  asked.given.asce = 0x1234'5007;
+  EXPECT_EQ(problem_of(asked).whose, blame::request);
+}
+
+TEST(machine, of_s390x_shares_the_name_of_a_register_with_x86) {
+  auto const cpus = s390x_cpus();
+  auto       dump = elf(image::elf_machine::s390);
+  dump.cpus       = cpus;
+  request asked;
+  asked.given.cr0 = 0x80'0000;
+  EXPECT_EQ(must(asked, dump).arch, "s390x");
+  EXPECT_TRUE(says(must(asked, dump), "EDAT on, execute protection off"));
+  asked.given.cr3 = 0x1000;
+  EXPECT_EQ(problem_of(asked, dump).whose, blame::request);
+}
+
+TEST(machine, of_32_bit_arm_follows_ttbcr) {
+  // Of a running guest: short descriptors and TTBR0 alone.
+  request asked;
+  asked.given.ttbcr = 0;
+  asked.given.ttbr0 = 0x41cc'006a;
+  asked.given.ttbr1 = 0x4020'406a;
+  asked.given.sctlr = 0x10c5'387d;
+  auto const alone  = must(asked);
+  EXPECT_EQ(alone.arch, "arm");
+  ASSERT_EQ(alone.views.size(), 1u);
+  EXPECT_STREQ(alone.views[0].description.name, "arm32-short");
+  EXPECT_EQ(alone.views[0].from.table.value, 0x41cc'0000u);
+  EXPECT_TRUE(says(alone, "TTBR0 translates all addresses"));
+  EXPECT_TRUE(says(alone, "PRRR and NMRR are not known"));
+
+  asked.given.ttbcr = 1;
+  auto const both   = must(asked);
+  ASSERT_EQ(both.views.size(), 2u);
+  EXPECT_EQ(both.view_of(0x7fff'ffff), &both.views[0]);
+  EXPECT_EQ(both.view_of(0x8000'0000), &both.views[1]);
+  EXPECT_EQ(both.view_of(0x1'0000'0000), nullptr);
+  EXPECT_EQ(both.views[0].description.input_bits(), 31u);
+  EXPECT_EQ(both.views[1].part.first.value, 0x8000'0000u) << "its table has slots for all addresses";
+  EXPECT_EQ(both.views[1].from.table.value, 0x4020'4000u);
+}
+
+TEST(machine, of_32_bit_arm_divides_addresses_as_long_descriptors_do) {
+  // Of a running guest: TTBR1 has the last quarter.
+  request asked;
+  asked.given.ttbcr = 0xb502'3500;
+  asked.given.ttbr0 = 0x17'0000'4250'9f00;
+  asked.given.ttbr1 = 0x4020'7000;
+  auto const m      = must(asked);
+  ASSERT_EQ(m.views.size(), 2u);
+  EXPECT_EQ(m.views[0].from.table.value, 0x4250'9f00u);
+  EXPECT_EQ(m.views[0].from.asid, 0x17u);
+  EXPECT_EQ(m.view_of(0xbfff'ffff), &m.views[0]);
+  EXPECT_EQ(m.view_of(0xc000'0000), &m.views[1]);
+  asked.given.ttbcr = 0xb503'3503;  // both have an eighth
+  auto const gap    = must(asked);
+  EXPECT_EQ(gap.view_of(0x1fff'ffff), &gap.views[0]);
+  EXPECT_EQ(gap.view_of(0x2000'0000), nullptr);
+  EXPECT_EQ(gap.view_of(0xdfff'ffff), nullptr);
+  EXPECT_EQ(gap.view_of(0xe000'0000), &gap.views[1]);
+  asked.given.ttbcr = 0xb502'3580;  // EPD0
+  EXPECT_EQ(must(asked).views.size(), 1u);
+  EXPECT_TRUE(says(must(asked), "TTBR0: TTBCR.PD or EPD disables"));
+}
+
+TEST(machine, of_32_bit_arm_takes_a_root_with_its_kind_of_descriptors) {
+  request asked;
+  asked.arch       = architecture::arm;
+  asked.given.root = 0x41cc'0000;
+  auto const m     = must(asked);
+  EXPECT_STREQ(m.views[0].description.name, "arm32-short");
+  EXPECT_TRUE(says(m, "TTBCR is not known"));
+  asked.mode = "long";
+  EXPECT_STREQ(must(asked).views[0].description.name, "arm32-lpae-stage1");
+  asked.given.ttbcr = 0;
+  EXPECT_NE(problem_of(asked).message.find("do not agree"), std::string::npos);
+  asked.mode        = "short";
+  asked.given.root  = 0x41cc'1000;
+  EXPECT_NE(problem_of(asked).message.find("aligned"), std::string::npos);
+  asked.given.root  = 0x41cc'0000;
+  asked.given.ttbr0 = 0x1000;
+  EXPECT_EQ(problem_of(asked).whose, blame::request);
+}
+
+TEST(machine, of_32_bit_arm_has_tables_in_the_byte_order_of_its_dump) {
+  request asked;
+  asked.given.ttbr0 = 0x41cc'006a;
+  auto dump         = elf(image::elf_machine::arm, 32);
+  EXPECT_EQ(must(asked, dump).views[0].description.order, byte_order::little);
+  dump.elf->order = std::endian::big;
+  EXPECT_EQ(must(asked, dump).views[0].description.order, byte_order::big);
+  asked.given.sctlr = u64{1} << 28;
+  EXPECT_EQ(must(asked, dump).views[0].description.order, byte_order::little) << "SCTLR.EE is known";
+}
+
+TEST(machine, of_32_bit_arm_shares_the_names_of_ttbrs_with_aarch64) {
+  request asked;
+  asked.given.ttbr0 = 0x41cc'006a;
+  EXPECT_EQ(must(asked, elf(image::elf_machine::arm, 32)).arch, "arm");
+  EXPECT_EQ(must(asked, elf(image::elf_machine::aarch64)).arch, "aarch64");
+  asked.given.tcr = 0;
+  EXPECT_EQ(problem_of(asked, elf(image::elf_machine::arm, 32)).whose, blame::request);
+  asked.given.tcr.reset();
+  asked.given.ttbcr = u64{1} << 32;
+  EXPECT_NE(problem_of(asked).message.find("32 bits"), std::string::npos);
+}
+
 TEST(machine, says_which_registers_are_missing) {
   EXPECT_NE(problem_of({}).message.find("--arch"), std::string::npos);
   EXPECT_NE(problem_of({}, elf(image::elf_machine::x86_64)).message.find("--cr3"), std::string::npos);
   EXPECT_NE(problem_of({}, elf(image::elf_machine::aarch64)).message.find("--ttbr1"), std::string::npos);
   EXPECT_NE(problem_of({}, elf(image::elf_machine::riscv)).message.find("--satp"), std::string::npos);
-  auto const other = problem_of({}, elf(image::elf_machine::s390));
+  EXPECT_NE(problem_of({}, elf(image::elf_machine::arm, 32)).message.find("--ttbcr"), std::string::npos);
+  EXPECT_NE(problem_of({}, elf(image::elf_machine::s390)).message.find("--asce"), std::string::npos);
+  auto const other = problem_of({}, elf(image::elf_machine::ppc64));
   EXPECT_EQ(other.whose, blame::input);
-  EXPECT_NE(other.message.find("s390x"), std::string::npos) << other.message;
+  EXPECT_NE(other.message.find("PowerPC64"), std::string::npos) << other.message;
 }
 
 TEST(machine, refuses_registers_of_two_processors) {
@@ -273,7 +472,7 @@ TEST(machine, refuses_registers_of_another_processor_than_the_images_unless_it_i
   EXPECT_NE(p.message.find("AArch64"), std::string::npos) << p.message;
   asked.arch = architecture::x86_64;
   EXPECT_EQ(must(asked, elf(image::elf_machine::aarch64)).arch, "x86_64");
-  EXPECT_EQ(must(x86_with(0x1000, pae), elf(image::elf_machine::s390)).arch, "x86_64") << "an unknown machine says nothing";
+  EXPECT_EQ(must(x86_with(0x1000, pae), elf(image::elf_machine::ppc64)).arch, "x86_64") << "an unknown machine says nothing";
 }
 
 TEST(machine, refuses_a_root_that_is_no_address_of_a_table) {

@@ -63,6 +63,14 @@ TEST(walk, chooses_the_half_by_bit_55) {
   EXPECT_TRUE(w.trace().empty());
 }
 
+TEST(walk, says_where_no_view_translates) {
+  auto m = x86_machine();
+  m.views[0].part.last = {0xffff};
+  auto const w = inspect::explain(m, tables{2}.memory(), {0x1'0000});
+  ASSERT_FALSE(w.outcome);
+  EXPECT_EQ(inspect::sentence(m, w), "no table that is known translates the address");
+}
+
 TEST(walk, names_the_fields_of_an_entry_by_its_kind) {
   inspect::field_table const fields{x86::x86_64_4level};
   auto const labels = [&](unsigned level, u64 entry) {
