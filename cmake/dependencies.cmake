@@ -8,6 +8,7 @@ find_package(PkgConfig QUIET)
 set(pin_CLI11         CLIUtils/CLI11      291c58789c031208f08f4f261a858b5b7083e8e2)  # v2.3.2
 set(pin_fmt           fmtlib/fmt          a33701196adfad74917046096bf5a2aa0ab0bb50)  # 9.1.0
 set(pin_nlohmann_json nlohmann/json       bc889afb4c5bf1c0d8ee29ef35eaaf4c8bef8a5d)  # v3.11.2
+set(pin_tomlplusplus  marzer/tomlplusplus 30172438cee64926dc41fdd9c11fb3ba5b2ba9de)  # v3.4.0
 set(pin_zstd          facebook/zstd       945f27758c0fd67b636103a38dbf050266c6b90a)  # v1.5.4
 set(pin_zlib          madler/zlib         04f42ceca40f73e2978b50e93806c2a18c1281fc)  # v1.2.13
 set(pin_googletest    google/googletest   58d77fa8070e8cec2dc1ed015d66b454c8d78850)  # release-1.12.1
@@ -58,6 +59,12 @@ if(PAGEWRIGHT_BUILD_TOOL OR PAGEWRIGHT_BUILD_TESTS)
   find_package(nlohmann_json 3.9 QUIET)
   if(NOT TARGET nlohmann_json::nlohmann_json)
     pagewright_fetch(nlohmann_json)
+  endif()
+
+  find_package(tomlplusplus 3 QUIET)
+  pagewright_pkg_config(tomlplusplus::tomlplusplus tomlplusplus)
+  if(NOT TARGET tomlplusplus::tomlplusplus)
+    pagewright_fetch(tomlplusplus)
   endif()
 
   # Some distributions ship zstd's CMake package, some only libzstd.pc, and the target's name differs between versions.

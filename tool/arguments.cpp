@@ -7,6 +7,7 @@
 #include <map>
 #include <string_view>
 
+#include <format_file/format_file.hpp>
 #include <inspect/number.hpp>
 
 namespace pagewright::tool {
@@ -105,7 +106,7 @@ void add_source_options(CLI::App &command, arguments &into) {
           "--cpu", [&into](unsigned n) { into.asked.cpu = n; }, "The vCPU whose registers decide; 0 by default")
       ->type_name("N");
   machine(source->get_option("--cpu"));
-  machine(add_hex(*source, "--cr0", "x86: CR0", g.cr0));
+  machine(add_hex(*source, "--cr0", "x86: CR0; s390x: control register 0", g.cr0));
   machine(add_hex(*source, "--cr3", "x86: CR3", g.cr3));
   machine(add_hex(*source, "--cr4", "x86: CR4", g.cr4));
   machine(add_hex(*source, "--efer", "x86: EFER", g.efer));
@@ -113,19 +114,30 @@ void add_source_options(CLI::App &command, arguments &into) {
   source->add_option_function<unsigned>("--phys-bits", [&into](unsigned n) { into.asked.physical_bits = n; },
                                         "x86: physical address bits, 32 to 52; 52 by default")->type_name("N");
   machine(source->get_option("--phys-bits"));
-  machine(add_hex(*source, "--ttbr0", "AArch64: TTBR0_EL1, the lower half", g.ttbr0));
-  machine(add_hex(*source, "--ttbr1", "AArch64: TTBR1_EL1, the upper half", g.ttbr1));
+  machine(add_hex(*source, "--ttbr0", "AArch64: TTBR0_EL1, the lower half; 32-bit Arm: TTBR0", g.ttbr0));
+  machine(add_hex(*source, "--ttbr1", "AArch64: TTBR1_EL1, the upper half; 32-bit Arm: TTBR1", g.ttbr1));
   machine(add_hex(*source, "--tcr", "AArch64: TCR_EL1; by default 4K granules and 48-bit halves", g.tcr));
   machine(add_hex(*source, "--mair", "AArch64: MAIR_EL1, for memory types", g.mair));
+  machine(add_hex(*source, "--ttbcr", "32-bit Arm: TTBCR; by default short descriptors, and TTBR0 alone", g.ttbcr));
+  machine(add_hex(*source, "--sctlr", "32-bit Arm: SCTLR, for TRE, AFE, EE, WXN and UWXN", g.sctlr));
+  machine(add_hex(*source, "--prrr", "32-bit Arm: PRRR, for memory types of short descriptors", g.prrr));
+  machine(add_hex(*source, "--nmrr", "32-bit Arm: NMRR, likewise", g.nmrr));
+  machine(add_hex(*source, "--mair0", "32-bit Arm: MAIR0, for memory types of long descriptors", g.mair0));
+  machine(add_hex(*source, "--mair1", "32-bit Arm: MAIR1, likewise", g.mair1));
+  machine(add_hex(*source, "--asce", "s390x: address-space-control element, as in CR1, CR7 or CR13", g.asce));
   machine(add_hex(*source, "--satp", "RISC-V: satp", g.satp));
   machine(add_hex(*source, "--menvcfg", "RISC-V: menvcfg, for PBMTE and ADUE", g.menvcfg));
   machine(add_hex(
       *source, "--root",
       "Physical address of the top table, instead of CR3, TTBR or satp; needs --arch where the image does not tell",
       g.root));
-  machine(add_text(*source, "--mode", "With --root, RISC-V: sv32, sv39, sv48, sv57; AArch64: lower (default) or upper",
+  machine(add_text(*source, "--mode",
+                   "With --root, RISC-V: sv32, sv39, sv48, sv57; AArch64: lower (default) or upper; 32-bit Arm: short "
+                   "(default) or long; s390x: 31, 42, 53 or 64. Without, s390x: primary, secondary or home",
                    into.asked.mode)
               ->type_name("MODE"));
+  machine(add_text(*source, "--format-file", "With --root: tables of the format that FILE describes (TOML)", into.format_file)
+              ->type_name("FILE"));
 }
 
 void add_output_options(CLI::App &command, arguments &into, bool csv) {
@@ -167,7 +179,19 @@ auto open_image(arguments const &a) -> std::expected<image::image, problem> {
 }
 
 auto machine_of(arguments const &a, image::image const &source) -> std::expected<inspect::machine, problem> {
-  return inspect::find_machine(a.asked, {source.cpus(), source.elf()});
+  if (a.format_file.empty()) return inspect::find_machine(a.asked, {source.cpus(), source.elf()});
+  auto const described = read_format(a.format_file);
+  if (!described) return std::unexpected{described.error()};
+  auto asked         = a.asked;
+  asked.described    = described->share();
+  asked.described_in = a.format_file;
+  return inspect::find_machine(asked, {source.cpus(), source.elf()});
+}
+
+auto read_format(std::string const &path) -> std::expected<format_file::owned_format, problem> {
+  auto read = format_file::read_file(path);
+  if (!read) return inspect::refuse(blame::input, "{}", read.error().text());
+  return std::move(*read);
 }
 
 auto open_output(arguments const &a) -> std::expected<inspect::output_file, problem> {

@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <format_file/format_file.hpp>
 #include <image/image.hpp>
 #include <inspect/machine.hpp>
 #include <inspect/render.hpp>
@@ -22,6 +23,7 @@ struct arguments {
   std::vector<std::string>        files;
   std::optional<image::container> container;
   inspect::request                asked;
+  std::string                     format_file;             // "": a machine that is known here
   inspect::layout                 layout    = inspect::layout::table;
   std::string                     output    = "-";         // "-": standard output
   colouring                       colour    = colouring::automatic;
@@ -59,6 +61,8 @@ void warn(image::image const &source) noexcept;
 [[nodiscard]] auto open_image(arguments const &a) -> std::expected<image::image, inspect::problem>;
 [[nodiscard]] auto machine_of(arguments const &a, image::image const &source)
     -> std::expected<inspect::machine, inspect::problem>;
+/// The format that a file describes. What is wrong with the file is the input's fault.
+[[nodiscard]] auto read_format(std::string const &path) -> std::expected<format_file::owned_format, inspect::problem>;
 [[nodiscard]] auto open_output(arguments const &a) -> std::expected<inspect::output_file, inspect::problem>;
 [[nodiscard]] auto style_for(arguments const &a, inspect::output_file const &out) -> inspect::style;
 

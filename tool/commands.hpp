@@ -13,6 +13,9 @@ struct command {
   std::function<exit_code()> run;
 };
 
+[[nodiscard]] auto build_command(CLI::App &app) -> command;
+[[nodiscard]] auto decode_command(CLI::App &app) -> command;
+[[nodiscard]] auto formats_command(CLI::App &app) -> command;
 [[nodiscard]] auto info_command(CLI::App &app) -> command;
 [[nodiscard]] auto dump_command(CLI::App &app) -> command;
 [[nodiscard]] auto walk_command(CLI::App &app) -> command;

@@ -18,7 +18,8 @@ auto run(int argc, char **argv) -> int {
   app.footer("Exit codes: 0 ok, 1 findings or differences, 2 usage, 3 input unreadable, 4 translation fault.\n"
              "Run 'pagewright COMMAND --help' for the options of a command.");
 
-  command const commands[]{info_command(app), dump_command(app), walk_command(app)};
+  command const commands[]{info_command(app), dump_command(app), walk_command(app), build_command(app),
+                            formats_command(app), decode_command(app)};
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const &e) {
