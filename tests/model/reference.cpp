@@ -16,7 +16,9 @@ reference::reference(format const &f, u64 frames) : f_{f}, frames_{frames}, tabl
     for (u8 const n : f.levels[level].leaves)
       if (n != no_form && f.forms[n].size_code == 0)
         sizes_.push_back({unsigned{f.levels[level].shift} + f.forms[n].run_lg2, level, f.forms[n].run_lg2 != 0});
-  std::sort(sizes_.begin(), sizes_.end(), [](auto const &a, auto const &b) { return a.lg2 > b.lg2; });
+  std::sort(sizes_.begin(), sizes_.end(), [](auto const &a, auto const &b) {
+    return a.lg2 != b.lg2 ? a.lg2 > b.lg2 : a.level > b.level;  // of two ways to say one size, the one without a table
+  });
 }
 
 auto reference::has_single(unsigned level) const -> bool {
@@ -59,33 +61,43 @@ auto reference::is_sayable(rights r) const -> bool {
   for (auto const &form : f_.forms) {
     if (form.name == nullptr) continue;
     u64 entry = form.base;
-    for (auto const &row : form.grants) entry |= (r & row.gives) != rights::none ? row.on : row.off;
+    for (auto const &row : form.grants) {
+      bool const given = (r & row.gives) != rights::none;
+      if (!given) entry |= row.off;
+      if (given && (r & row.unless) == rights::none && (r & row.with) == row.with) entry |= row.on;
+    }
     auto held = rights::all;
     for (auto const &row : form.grants)
       if (row.gives != rights::none && (entry & row.withheld.mask) == row.withheld.value) held = held - row.gives;
     for (auto const &one : f_.excludes)
       if ((held & one.when) != rights::none) held = held - one.removes;
-    if (held != r || f_.absent(entry) || (entry & form.zero) != 0) return false;
+    if (held != r || (entry & form.zero) != 0) return false;
     for (auto const &one : f_.reserved_leaf)
       if (one(entry)) return false;
     for (auto const &level : f_.levels)  // RISC-V: without any right it points to a table
       for (u8 const n : level.leaves)
-        if (n != no_form && &f_.forms[n] == &form && level.table(entry)) return false;
+        if (n != no_form && &f_.forms[n] == &form && (level.table(entry) || (level.absent == never ? f_.absent : level.absent)(entry)))
+          return false;
   }
   return true;
 }
 
-auto reference::form_of(size_class const &size) const -> pagewright::form const & {
+auto reference::forms_of(size_class const &size) const -> std::vector<pagewright::form const *> {
+  std::vector<pagewright::form const *> all;
   for (u8 const n : f_.levels[size.level].leaves)
-    if (n != no_form && (f_.forms[n].run_lg2 != 0) == size.run) return f_.forms[n];
-  return f_.forms[0];
+    if (n != no_form && f_.forms[n].size_code == 0 && f_.levels[size.level].shift + f_.forms[n].run_lg2 == size.lg2)
+      all.push_back(&f_.forms[n]);
+  return all;
 }
 
 /// Has a leaf of this size room for the address? (PSE-36 has more of it in large pages than in small ones.)
 auto reference::has_room(size_class const &size, u64 out) const -> bool {
-  u64 sayable = low(size.lg2);
-  for (auto const &p : form_of(size).address) sayable |= p.width == 0 ? 0 : low(p.width) << p.to;
-  return (out & ~sayable) == 0;
+  auto const forms = forms_of(size);
+  return std::any_of(forms.begin(), forms.end(), [&](auto const *f) {
+    u64 sayable = low(size.lg2);
+    for (auto const &p : f->address) sayable |= p.width == 0 ? 0 : low(p.width) << p.to;
+    return (out & ~sayable) == 0;
+  });
 }
 
 auto reference::greedy(u64 first, u64 last, u64 out, attributes const &want, leaf_limits limits) const -> leaves {
@@ -97,7 +109,7 @@ auto reference::greedy(u64 first, u64 last, u64 out, attributes const &want, lea
       return granule || (s.lg2 <= limits.largest_lg2 && (limits.runs || !s.run) && multiple(at, s.lg2) &&
                          multiple(out + (at - first), s.lg2) && last - at >= low(s.lg2));
     });
-    auto const &shape = form_of(*size);
+    auto const &shape = *forms_of(*size).front();
     memory_type type = want.type;
     if (type == memory_type::wb && std::find(f_.types, f_.types + max_types, type) == f_.types + max_types)
       type = memory_type::pma;  // where the platform alone decides

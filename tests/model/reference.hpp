@@ -94,7 +94,7 @@ class reference {
   auto prepare_change(u64 &first, u64 &last, half_covered half) -> verdict;
   void split(u64 edge);
   void cut(u64 at);
-  auto form_of(size_class const &) const -> form const &;
+  auto forms_of(size_class const &) const -> std::vector<form const *>;
   auto has_room(size_class const &, u64 out) const -> bool;
   auto has_single(unsigned level) const -> bool;
   auto single(unsigned level) const -> size_class;

@@ -163,8 +163,8 @@ TEST_P(reshape_of_every_format, running_out_of_frames_while_splitting_changes_no
   space.settle(owed);
 }
 
-INSTANTIATE_TEST_SUITE_P(formats, reshape_of_every_format, testing::ValuesIn(all_formats),
-                         [](testing::TestParamInfo<entrant> const &one) { return std::string{one.param.name}; });
+INSTANTIATE_TEST_SUITE_P(formats, reshape_of_every_format, testing::ValuesIn(all_formats()),
+                         entrant_name);
 
 }  // namespace
 }  // namespace trial

@@ -7,8 +7,12 @@
 #include <cstdlib>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <catalogue/catalogue.hpp>
 
 #include <pagewright/formats/arm64_stage2.hpp>
 #include <pagewright/formats/riscv.hpp>
@@ -31,12 +35,30 @@ struct entrant {
   char const   *name;
   format const *description;
 };
-inline constexpr entrant all_formats[]{
+inline constexpr entrant variants[]{
   {"x86_32", &x86::x86_32}, {"pae", &x86::pae}, {"x86_64_4level", &x86::x86_64_4level}, {"x86_64_sev", &x86_sev},
   {"x86_64_5level", &x86::x86_64_5level}, {"arm64_4k", &arm64::stage1_4k_48_lower}, {"arm64_4k_bbm1", &arm64_bbm1},
   {"arm64_4k_bbm2", &arm64_bbm2}, {"arm64_4k_hd", &arm64_hd}, {"arm64_16k_lpa2", &arm64::stage1_16k_52_lpa2_upper},
   {"arm64_64k", &arm64::stage1_64k_48_lower}, {"arm64_stage2", &arm64::stage2_4k_40}, {"sv32", &riscv::sv32},
   {"sv39", &riscv::sv39}, {"sv39_svade", &svade}, {"sv57", &riscv::sv57}};
+
+/// These, and every format of the catalogue that software builds.
+inline auto all_formats() -> std::vector<entrant> {
+  std::vector<entrant> all(std::begin(variants), std::end(variants));
+  std::set<std::string_view> const elsewhere{"x86", "arm64", "riscv"};
+  for (auto const *family : catalogue::families())
+    if (family->built && !elsewhere.contains(family->name))
+      for (auto const &one : family->variants) all.push_back({one.name.data(), one.description});
+  return all;
+}
+
+/// For GoogleTest, which allows letters, digits and underscores.
+inline auto entrant_name(testing::TestParamInfo<entrant> const &one) -> std::string {
+  std::string name{one.param.name};
+  for (char &c : name)
+    if (c == '-' || c == '.') c = '_';
+  return name;
+}
 
 /// Physical memory of its own, aligned to a frame.
 class store {
@@ -108,10 +130,15 @@ class scene {
   using watched_frames = models::watched_frames<frame_pool<1023, 16>, mmu_type>;
 
   explicit scene(format const &f)
-      : h{&f}, cells{1024, 16}, memory{cells.memory()}, mmu{h, root{}, memory}, eyes{f, memory, mmu}, watched{memory, eyes},
+      : h{&f}, cells{1024, 16}, memory{with_root(f, cells.memory())}, mmu{h, root{}, memory}, eyes{f, memory, mmu}, watched{memory, eyes},
         frames{pool, mmu},
         space{h, root{}, watched, frames, mmu, Sharing{}} {}
   ~scene() { space.settle(owed); }
+
+  static auto with_root(format const &f, direct_map memory) -> direct_map {
+    make_empty(dynamic{&f}, f.depth - 1u, {0}, memory);
+    return memory;
+  }
 
   /// Everything mapped, in order, in words.
   auto picture(bool sizes, bool marks) -> std::string {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Every format of the catalogue that has no list of its own here.
+#include <set>
+#include <string_view>
+
+#include <catalogue/catalogue.hpp>
+
+#include "model_test.hpp"
+
+namespace trial {
+namespace {
+
+auto of_the_catalogue() -> std::vector<entrant> {
+  std::set<std::string_view> const elsewhere{"x86", "arm64", "riscv"};
+  std::vector<entrant> all;
+  for (auto const *family : catalogue::families())
+    if (family->built && !elsewhere.contains(family->name))
+      for (auto const &one : family->variants) all.push_back({one.name.data(), one.description});
+  return all;
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(families, every_format, testing::ValuesIn(of_the_catalogue()), entrant_name);
+
+}  // namespace trial
