@@ -73,7 +73,7 @@ constexpr void regroup(Site &s, L level, From from, To to, output_address table,
     });
   }
   s.publish(first, bytes);
-  if (!breaks) owed.owe(affected);
+  if (!breaks || h->caches_absent) owed.owe(affected);
 }
 
 }  // namespace pagewright::editing
