@@ -310,9 +310,8 @@ class changer {
         if (is_absent(h, level, entry)) s.memory.store(slot, h->word(), edited((entry & ~mask) | (model & mask), bits));
       }
       s.publish(first + from * stride, (to - from + 1) * stride);
-    } else {
-      owed.owe(affected);
     }
+    if (!breaks || h->caches_absent) owed.owe(affected);
     return at + (count << lg2) - 1;
   }
 

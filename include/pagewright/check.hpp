@@ -204,6 +204,11 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
         (n + 1 < f.depth && end != f.levels[n + 1].shift))
       return {rule::index_ranges, n, one.name};
     if (n == 0 && (one.table != never || one.leaves[0] == no_form)) return {rule::level_0, n, one.name};
+    if (one.table_lg2 != 0 && (one.table_lg2 < one.index_bits + stride_lg2(dynamic{&f}, n) || one.table_lg2 > 63))
+      return {rule::index_ranges, n, one.name};
+    if (match const m = one.sparse; m != never && (((m.mask | m.value) & ~all) != 0 || (m.value & ~m.mask) != 0 ||
+                                                   !compatible(m, absent_of(dynamic{&f}, n))))
+      return {rule::match_impossible, n, one.name};
     bool single = one.leaves[0] == no_form;
     for (u8 const held : one.leaves)
       single |= held < max_forms && f.forms[held].run_lg2 == 0 && f.forms[held].size_code == 0;
@@ -237,15 +242,20 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
       if (auto const e = check_form(f, n)) return e;
 
   if (f.depth > 1) {
-    for (bound const &b : f.table_bounds)
-      if (b.limit.width != 0 && (b.limit.lo + b.limit.width > 8u * f.entry_bytes || (b.when.value & ~b.when.mask) != 0))
+    for (unsigned n = 0; n < 3; ++n) {
+      bound const &b = f.table_bounds[n];
+      if (b.limit.width == 0) continue;
+      if (b.limit.lo + b.limit.width > 8u * f.entry_bytes || b.limit.to + b.limit.width > 64 || b.unit_lg2 > 63 ||
+          (b.when.value & ~b.when.mask) != 0 || (n != 0 && f.table_bounds[n - 1].limit.width == 0))
         return {rule::match_impossible, 0, "table_bounds"};
+    }
     if (f.next_level.lo + f.next_level.width > 8u * f.entry_bytes) return {rule::match_impossible, 0, "next_level"};
     for (unsigned n = 1; n < f.depth; ++n) {
       level const &one = f.levels[n];
       dynamic const h{&f};
       if (one.slot_offset + unsigned{f.entry_bytes} > 1u << stride_lg2(h, n)) return {rule::entry_width, n, one.name};
       u64 said = f.table_global.mask | f.next_level.mask();
+      for (bound const &b : f.table_bounds) said |= b.limit.mask();
       for (auto const &row : f.table_grants)
         if (one.narrows) said |= row.bits() | row.withheld.mask;
       auto const pieces = check_address(table_address_of(h, n), 8u * f.entry_bytes, table_lg2(h, n - 1),
@@ -348,7 +358,8 @@ constexpr auto check(format const &f) noexcept -> flaw {
     u64 const next  = reachable(table_address_of(h, l)) & below(f.output_bits) & ~below(table_lg2(h, l - 1));
     u64 const entry = encode_table(h, l, {next});
     if (kind_of(h, l, entry) != entry_kind::table || table_of(h, l, entry).value != next ||
-        table_rights(h, l, entry) != rights::all || f.table_global(entry))
+        table_rights(h, l, entry) != rights::all || f.table_global(entry) ||
+        (f.levels[l - 1].index_bits != 0 && cuts_short(h, l, entry)))
       return {rule::table_entry, l, f.levels[l].name};
   }
   for (unsigned n = 0; n < max_forms; ++n)

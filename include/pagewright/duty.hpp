@@ -56,8 +56,11 @@ constexpr auto duty_of(H h, L level, u64 was, u64 now, bool alike = true) noexce
     bool const direct = alike && (h->resizes_live || (leaf & h->resizing) != 0);
     return h->break_before_make && !direct ? duty::break_before_make : duty::invalidate;
   }
-  if (old_kind == entry_kind::table)
-    return h->break_before_make && (changed & ~h->live) != 0 ? duty::break_before_make : duty::invalidate;
+  if (old_kind == entry_kind::table) {
+    u64 leads = occupied(table_address_of(h, level)) | h->levels[level].table.mask | h->next_level.mask();
+    for (auto const &b : h->table_bounds) leads |= b.limit.mask() | (b.limit.width != 0 ? b.when.mask : 0);
+    return h->break_before_make && (changed & (~h->live | leads)) != 0 ? duty::break_before_make : duty::invalidate;
+  }
 
   u64  ignored = h->software, marks = 0;
   bool breaks  = false;

@@ -249,8 +249,7 @@ struct site {
     for (unsigned level = max_depth; level-- > 0;) {  // upper tables first: an image for another machine then reads in order
       while (spare.count(level) < need.tables[level]) {
         auto const frame = frames->allocate(table_lg2(h, level));
-        bool const linkable = frame && (frame->value & ~(reachable(spares::link(h, level)) & pagewright::below(h->output_bits))) == 0;
-        if (!linkable) {
+        if (!frame || !can_link(level, *frame)) {
           if (frame) frames->release(*frame, table_lg2(h, level));
           trim(before);
           return std::unexpected{error{error_reason::no_frames, {}, static_cast<u8>(level)}};
@@ -259,6 +258,11 @@ struct site {
       }
     }
     return {};
+  }
+  /// Can a table entry lead to a table of `level` there? (Nor must it then look like an empty slot, as on LoongArch.)
+  constexpr auto can_link(unsigned level, output_address table) const noexcept -> bool {
+    if ((table.value & ~(reachable(spares::link(h, level)) & pagewright::below(h->output_bits))) != 0) return false;
+    return level + 1 >= h->depth || kind_of(h, level + 1, encode_table(h, level + 1, table)) == entry_kind::table;
   }
   constexpr auto stocked() const noexcept -> demand {
     demand d;
@@ -333,6 +337,7 @@ struct site {
       drop_now(affected);
       memory.store(slot, h->word(), remake(was));
       publish(slot, h->entry_bytes);
+      if (h->caches_absent) owed.owe(affected);  // what was broken may have been cached as absent
     }
     return was;
   }

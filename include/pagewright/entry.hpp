@@ -152,6 +152,10 @@ constexpr auto cuts_short(H h, L level, u64 entry) noexcept -> bool {
   return last == 0 || skips_to(h, level, entry) || !is_in_bounds(h, entry, 0) || !is_in_bounds(h, entry, last);
 }
 
+/// The lowest level whose tables are built: not that of one-slot tables, which entries share.
+template <handle H>
+PAGEWRIGHT_INLINE constexpr auto lowest_built(H h) noexcept -> unsigned { return h->levels[0].index_bits == 0 ? 1 : 0; }
+
 /// Calls `body(shape)` with the shape of leaf that fills exactly one slot of `level`; returns whether there is one.
 template <handle H, class L, class Body>
 PAGEWRIGHT_INLINE constexpr auto with_single_form(H h, L level, Body &&body) -> bool {

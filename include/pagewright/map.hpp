@@ -29,9 +29,10 @@ class mapper {
     auto flaw  = inexpressible::no;
     bool stray = false, filler = false;  // is there a shape of the least size, with which all of the range can be filled?
     if (is_aligned(first_ | delta_ | (last_ + 1), least)) h.descend([&](auto level) PAGEWRIGHT_INLINE {
+      if (level < lowest_built(h)) return true;
       h.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
         auto const lg2     = slot_lg2(h, level) + f->run_lg2;
-        bool const granule = level == 0 && f->run_lg2 == 0, fills = lg2 == least && f->size_code == 0;
+        bool const granule = level == lowest_built(h) && f->run_lg2 == 0, fills = lg2 == least && f->size_code == 0;
         bool const allowed = lg2 <= limits.largest_lg2 && (f->run_lg2 == 0 || limits.runs) && f->size_code == 0;
         if (lg2 < least) return false;
         if (!granule && (!allowed || !is_aligned(delta_, lg2) || span < pagewright::below(lg2))) return false;
@@ -73,12 +74,13 @@ class mapper {
   /// Checks a note to be left in every granule of `where`.
   constexpr auto prepare(range where, u64 note) -> status {
     if (auto const ok = s.check(where); !ok) return ok;
-    if (is_vacant(h, 0u, note) || !is_absent(h, 0u, note) || note > pagewright::below(8u * h->entry_bytes))
+    unsigned const base = lowest_built(h);  // of a granule
+    if (is_vacant(h, base, note) || !is_absent(h, base, note) || note > pagewright::below(8u * h->entry_bytes))
       return std::unexpected{error{error_reason::fixed_bits, where.first, 0, {}, note}};
-    first_ = where.first.value, last_ = where.last.value, addressed_ = 0, leaf_levels_ = 1;
-    with_single_form(h, 0u, [&](auto f) {
+    first_ = where.first.value, last_ = where.last.value, addressed_ = 0, leaf_levels_ = static_cast<u8>(1u << base);
+    with_single_form(h, base, [&](auto f) {
       bits_[f.index] = note;
-      usable_[0]     = static_cast<u8>(1u << f.index);
+      usable_[base]  = static_cast<u8>(1u << f.index);
     });
     return {};
   }

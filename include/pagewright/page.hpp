@@ -213,7 +213,7 @@ template <class Space, unsigned Lg2, class Ledger>
   auto found = find(space, from);
   if (!found) return found;
   if (found->run_lg2 == 0) {
-    auto const was = space.set_entry(from.first(), found->level, 0, owed);
+    auto const was = space.set_entry(from.first(), found->level, vacant_of(space.format_handle(), found->level), owed);
     if (!was) return std::unexpected{was.error()};
     found->entry = *was;
     with_form(dynamic{&space.format()}, found->level, *was, [&](auto f) {

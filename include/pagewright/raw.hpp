@@ -8,7 +8,7 @@
 namespace pagewright::editing {
 
 /// Calls `use(level, step)` with the slot that `at` selects at `wanted`, or, if `wanted` is nothing, where its walk ends.
-/// Errors: outside_input; not_a_table where the walk ends above `wanted`; unreadable.
+/// Errors: outside_input; not_a_table where the walk ends above `wanted`; irregular_table; unreadable.
 template <class Site, class Use>
 constexpr auto at_slot(Site &s, input_address at, std::optional<unsigned> wanted, Use &&use) -> std::expected<void, error> {
   auto const h = s.h;

@@ -26,8 +26,10 @@ class address_space {
   using status = std::expected<void, error>;
 
  public:
-  /// Precondition: the table at `from` has the root's size, is aligned to it, and is zeroed or a valid tree; `memory`,
-  /// `frames` and `cache` outlive this.
+  /// Precondition: the table at `from` has the root's size, is aligned to it, and is empty (make_empty; zeroed, for nearly
+  /// all formats) or a valid tree; `memory`, `frames` and `cache` outlive this.
+  /// Whatever changes a range also fails with irregular_table if the range holds one; where the format can have any
+  /// (may_cut_short: AMD-Vi, s390x, m68k), its complexity includes a look at every table entry of the range.
   constexpr address_space(H h, root from, M &memory, F &frames, C &cache, Sharing = {}) noexcept
       : site_{h, from, memory, &frames, &cache} {}
   address_space(address_space const &)                     = delete;
@@ -81,7 +83,7 @@ class address_space {
 
   /// Leaves `note`, an entry that hardware takes for absent, in every granule of `where`: a swap slot, an owner, a guard
   /// page. Walks end there with the note as their entry; `map` refuses it as occupied, `unmap` removes it.
-  /// Errors: fixed_bits if hardware would not take the note for absent, or it is zero; as `map`.
+  /// Errors: fixed_bits if hardware would not take the note for absent, or it is what an empty slot holds; as `map`.
   template <class Ledger>
   [[nodiscard]] constexpr auto annotate(range where, u64 note, Ledger &owed) -> status {
     editing::mapper<site> job{site_};
@@ -216,7 +218,8 @@ class address_space {
   // --- slot by slot ---
 
   /// The entry that `at` selects at `level`; without a level the one where its walk ends.
-  /// Errors: outside_input, unreadable, not_a_table if the walk ends above `level`. Complexity: a load per level.
+  /// Errors: outside_input, unreadable, not_a_table if the walk ends above `level`, irregular_table if it leads through
+  /// one. Complexity: a load per level.
   constexpr auto entry(input_address at, std::optional<unsigned> level = std::nullopt) -> std::expected<step, error> {
     step found{};
     auto const ok = editing::at_slot(site_, at, level, [&](auto, step const &s) -> status { return found = s, status{}; });
@@ -264,7 +267,7 @@ class address_space {
   [[nodiscard]] constexpr auto reserve(range where, unsigned smallest_lg2 = 0) -> status {
     if (auto const ok = site_.check(where); !ok) return ok;
     editing::demand need = site_.stocked();
-    for (unsigned level = 0; level + 1 < site_.h->depth; ++level) {
+    for (unsigned level = lowest_built(site_.h); level + 1 < site_.h->depth; ++level) {
       unsigned const reach = reach_lg2(site_.h, level);
       if (reach <= smallest_lg2) continue;
       u64 const tables = (where.last.value >> reach) - (where.first.value >> reach) + 1;

@@ -114,7 +114,7 @@ constexpr auto gather_run(H h, L level, Form const &f, output_address table, lea
 /// How many leaves from `l` on, up to the address `last` in the same table, continue each other and say the same. Their
 /// entries are compared whole and never taken apart.
 template <handle H, class L, class Form, class M>
-PAGEWRIGHT_INLINE constexpr auto run_of(H h, L level, Form const &f, leaf const &l, u64 last, M &memory) -> u64 {
+PAGEWRIGHT_INLINE constexpr auto run_of(H h, L level, Form const &f, leaf const &l, u64 via, u64 last, M &memory) -> u64 {
   unsigned const lg2 = slot_lg2(h, level);
   if (!counts_up(h, level, f) || l.run_lg2 != 0) return 1;
   // Counting on would carry into the next field where output addresses end.
@@ -122,6 +122,9 @@ PAGEWRIGHT_INLINE constexpr auto run_of(H h, L level, Form const &f, leaf const 
   u64 const most = room < span ? room : span, step = encode_address(h, level, f, {bit(lg2)});
   u64       count = 0, want = l.entry + step;
   for (; count < most; ++count, want += step) {
+    if (h->table_bounds[0].limit.width != 0 && level != h.top() &&
+        !is_in_bounds(h, via, index_of(h, level, l.input.value) + count + 1))
+      break;
     auto const entry = memory.load(l.slot + ((count + 1) << stride_lg2(h, level)), h->word());
     if (!entry || *entry != want) break;
   }
@@ -133,7 +136,7 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
   u64 const size = pagewright::below(slot_lg2(h, level));
   u64 const last = here.part.last.value;
   gap       hole;
-  bool      in_hole = false;
+  bool      in_hole = false, hole_exists = true;
 
   // A table of a lower level, reached past this one, lies where this level's index is zero.
   if (h->next_level.width != 0 && here.level != level) {
@@ -151,18 +154,19 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
   for (u64 at = here.part.first.value;;) {
     auto const slot   = slot_address(h, level, here.table, index_of(h, level, at));
     bool const exists = level == h.top() || is_in_bounds(h, here.entry, index_of(h, level, at));
-    auto const loaded = exists ? memory.load(slot, h->word()) : std::optional{vacant_of(h, level)};
+    auto const loaded = exists ? memory.load(slot, h->word()) : std::nullopt;
     u64 const  entry  = loaded.value_or(0);
     u64        end    = (at | size) < last ? (at | size) : last;
 
-    if (loaded && is_absent(h, level, entry)) {
-      if (in_hole && entry != hole.entry) {
+    if (!exists || (loaded && is_absent(h, level, entry))) {
+      if (in_hole && (entry != hole.entry || exists != hole_exists)) {
         if (!tell_hole(v, hole)) return false;
         in_hole = false;
       }
-      if (!in_hole) hole = {{{at}, {end}}, static_cast<u8>(level), slot, entry, why_absent(h, level, entry)};
+      if (!in_hole) hole = {{{at}, {end}}, static_cast<u8>(level), exists ? slot : output_address{}, entry,
+                             exists ? why_absent(h, level, entry) : fault_reason::absent};
       hole.part.last.value = end;
-      in_hole = true;
+      in_hole = true, hole_exists = exists;
     } else {
       if (in_hole && !tell_hole(v, hole)) return false;
       in_hole = false;
@@ -203,7 +207,7 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
             l.input = {start}, l.lg2 = static_cast<u8>(slot_lg2(h, level)), l.run_lg2 = 0;
           }
           if constexpr (takes_runs<V>) {
-            u64 const count = run_of(h, level, f, l, last, memory);
+            u64 const count = run_of(h, level, f, l, here.entry, last, memory);
             if (count > 1) end = l.input.value + ((count << slot_lg2(h, level)) - 1);
             if (end > last) end = last;
             go_on = tell_leaves(v, l, count);
@@ -230,7 +234,8 @@ constexpr auto table(H h, L level, table_visit const &here, M &memory, V &v) -> 
 ///                                      of a run that do not agree are told one by one, as walks find them
 ///   leaves(leaf const &, u64 n)        instead of `leaf`: n leaves of one table that continue each other in input and output
 ///                                      memory and say the same. Much faster: only the first is taken apart
-///   hole(gap const &)                  neighbouring absent slots of one table that read alike, as one
+///   hole(gap const &)                  neighbouring absent slots of one table that read alike, as one; what no slot
+///                                      exists for, in a table cut short or past skipped levels, with slot and entry 0
 ///   reserved(gap const &)              an entry hardware rejects, or whose address is too wide
 ///   unreadable(gap const &)            no memory where the slot should be
 ///   visit enter(table_visit const &)   before a table below the root: descend, skip or stop

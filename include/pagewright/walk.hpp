@@ -70,7 +70,8 @@ constexpr auto text(fault_reason r) noexcept -> char const * {
 }
 
 /// Why there is no translation. `slot` and `entry` are those of the level where the walk ended; `entry` is 0 where none
-/// could be read. For outside_input the level is the root's and there is no slot.
+/// could be read. For outside_input the level is the root's and there is no slot; nor is there one, for absent, where a
+/// table is cut short or the address has bits set that skipped levels would look at.
 struct fault {
   fault_reason   why;
   u8             level;
@@ -155,8 +156,10 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
       if constexpr (traced) observe(step{static_cast<u8>(level), table, index, slot, entry, kind, allowed});
     };
 
-    if (h->next_level.width != 0 && level > next) return index == 0 ? false : end(fault_reason::absent, 0);
-    if (level != h.top() && !is_in_bounds(h, via, index)) return end(fault_reason::absent, 0);
+    bool const skipped = h->next_level.width != 0 && level > next;
+    if (skipped && index == 0) return false;
+    if (skipped || (level != h.top() && !is_in_bounds(h, via, index)))
+      return failed = {fault_reason::absent, static_cast<u8>(level), at, {}, 0}, true;
     auto const loaded = memory.load(slot, h->word());
     if (!loaded) return end(fault_reason::unreadable, 0);
     u64 const entry = *loaded;

@@ -49,6 +49,7 @@ constexpr std::string_view power_radix_uncertain[]{
     "entry.",
     "Whether a processor sets R and C itself or interrupts: the ISA leaves it open.",
     "What address bits between the tree's width and 61 lead to if they are set.",
+    "Pages of non-idempotent I/O (ATT 2) with EAA.X read as executable; hardware refuses to fetch from them.",
 };
 
 constexpr variant s390x_variants[]{

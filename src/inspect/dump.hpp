@@ -101,7 +101,7 @@ class collector {
 
   void leave(table_visit const &t) {
     // Through an entry that says less of the table exists, less is seen of it.
-    if (produced_ == before_[t.level] && covers_slot(t) && !cuts_short(h_, t.level + 1u, t.entry))
+    if (produced_ == before_[t.level] && h_->next_level.width == 0 && covers_slot(t) && !cuts_short(h_, t.level + 1u, t.entry))
       silent_.insert(key(t));
     u64 const count = folds_[t.level];
     if (count < 2) return;
@@ -146,6 +146,7 @@ class collector {
 
   /// In how many neighbouring slots, from that of `t` on, does the same table hang with the same effect?
   [[nodiscard]] auto repeats(table_visit const &t) const -> u64 {
+    if (h_->next_level.width != 0) return 1;  // the slot may be of a level further up
     unsigned const level = t.level + 1u;
     u64 const size = u64{1} << slot_lg2(h_, level), step = u64{1} << stride_lg2(h_, level);
     u64 const last = level == h_.top() ? end_of_half(t.part.first) : part_[level].last.value;

@@ -34,6 +34,17 @@ constexpr auto field_named(format &f, std::string_view name) -> field & {
 }
 
 constexpr mistake mistakes[]{
+  {"table_smaller_than_its_slots", &sv39, [](format &f) { f.levels[2].table_lg2 = 3; }, rule::index_ranges, 2, "L2"},
+  {"sparse_but_present", &sv39, [](format &f) { f.levels[0].sparse = all_set(1); }, rule::match_impossible, 0, "L0"},
+  {"bounds_after_an_empty_row", &sv39, [](format &f) { f.table_bounds[1] = {always, {54, 3, 0}, false, 6}; },
+   rule::match_impossible, 0, "table_bounds"},
+  {"bounds_in_impossible_units", &sv39, [](format &f) { f.table_bounds[0] = {always, {54, 3, 0}, false, 64}; },
+   rule::match_impossible, 0, "table_bounds"},
+  {"bounds_in_the_address", &sv39, [](format &f) { f.table_bounds[0] = {always, {20, 3, 0}, true, 6}; },
+   rule::address_shared, 1, "L1"},
+  {"new_tables_cut_short", &sv39, [](format &f) { f.table_bounds[0] = {always, {54, 3, 0}, false, 6}; },
+   rule::table_entry, 1, "L1"},
+  {"next_level_outside", &sv39, [](format &f) { f.next_level = {62, 3, 0}; }, rule::match_impossible, 0, "next_level"},
   {"no_name", &sv39, [](format &f) { f.name = nullptr; }, rule::format_unnamed, 0, "format"},
   {"no_manual", &sv39, [](format &f) { f.spec = nullptr; }, rule::format_unnamed, 0, "format"},
   {"entry_of_16_bytes", &sv39, [](format &f) { f.entry_bytes = 16; }, rule::entry_width, 0, "riscv-sv39"},

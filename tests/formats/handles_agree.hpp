@@ -29,7 +29,12 @@ class plausible_memory {
       auto const tables = 2 * seeds.size();
       for (u64 n = 0; n < tables; ++n) {
         u64 const to = (mix(seed + n) & below(f.output_bits) & ~below(24)) | u64{level - 1} << 20;
-        seeds.push_back(encode_table(h, level, {to & reachable(table_address_of(h, level))}));
+        u64 entry = encode_table(h, level, {to & reachable(table_address_of(h, level))});
+        if (n % 4 == 1 && f.next_level.width != 0 && level > 1)  // past a level
+          entry = (entry & ~f.next_level.mask()) | f.next_level.scatter(level - 1);
+        if (n % 4 == 2)  // to a part of a table
+          for (auto const &b : f.table_bounds) entry = (entry & ~b.limit.mask()) | (mix(n) & b.limit.mask());
+        seeds.push_back(entry);
       }
     }
   }

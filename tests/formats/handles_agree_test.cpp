@@ -13,6 +13,7 @@
 #include <pagewright/formats/dart.hpp>
 #include <pagewright/formats/intel_ppgtt.hpp>
 #include <pagewright/formats/loongarch.hpp>
+#include <pagewright/formats/m68k.hpp>
 #include <pagewright/formats/mali.hpp>
 #include <pagewright/formats/nvidia.hpp>
 #include <pagewright/formats/power_radix.hpp>
@@ -66,6 +67,8 @@ TEST(handles, agree_on_the_others) {
   EXPECT_TRUE(handles_agree<s390x::dat_64>());
   EXPECT_TRUE(handles_agree<sparc_srmmu::srmmu>());
   EXPECT_TRUE(handles_agree<alpha::osf1>());
+  EXPECT_TRUE(handles_agree<m68k::m68040_4k>());
+  EXPECT_TRUE(handles_agree<m68k::m68030_long>());
 }
 
 }  // namespace

@@ -5,7 +5,10 @@
 #include "machine.hpp"
 
 #include <pagewright/formats/amdvi.hpp>
+#include <pagewright/formats/loongarch.hpp>
+#include <pagewright/formats/m68k.hpp>
 #include <pagewright/formats/riscv.hpp>
+#include <pagewright/formats/s390x.hpp>
 
 namespace {
 
@@ -43,6 +46,13 @@ struct teller {
   void reserved(gap const &g) { said.push_back("reserved " + hex(g.part.first.value)); }
 };
 
+/// The same, told many leaves at once.
+struct run_teller : teller {
+  void leaves(pagewright::leaf const &l, u64 n) {
+    said.push_back(std::to_string(n) + " from " + hex(l.input.value) + " 2^" + std::to_string(l.lg2));
+  }
+};
+
 }  // namespace
 
 TEST(skipped_levels, a_sweep_finds_what_walks_find_and_holes_where_skipped_bits_are_set) {
@@ -60,6 +70,7 @@ TEST(skipped_levels, a_sweep_finds_what_walks_find_and_holes_where_skipped_bits_
     auto const t = m.space.query({at + beyond});
     ASSERT_FALSE(t) << std::hex << beyond;
     EXPECT_EQ(t.error().why, fault_reason::absent);
+    EXPECT_EQ(t.error().slot.value, 0u) << "no slot is meant";
   }
   teller told;
   EXPECT_TRUE(sweep(m.h, root{{0x100000}}, {{at}, {2 * at - 1}}, m.memory, told));
@@ -121,6 +132,12 @@ TEST(bounded_tables, slots_outside_the_bounds_are_absent_whatever_lies_there) {
   EXPECT_EQ(told.said.front(), "hole 0..fffffff level 1");
   EXPECT_EQ(told.said.back(), "hole 30000000..3fffffff level 1");
 
+  for (unsigned n = 0; n < 512; ++n) put(0x110000 + 8 * n, (u64{n} << 19) | 0xcf);  // 2M pages that continue each other
+  run_teller runs;
+  EXPECT_TRUE(sweep(m.h, root{{0x100000}}, {{0}, {bit(30) - 1}}, m.memory, runs));
+  EXPECT_EQ(runs.said, (std::vector<std::string>{"hole 0..fffffff level 1", "256 from 10000000 2^21",
+                                                 "hole 30000000..3fffffff level 1"}));
+
   auto const ok = m.space.unmap({{bit(28)}, {bit(28) + 0x1fffff}}, m.owed);
   ASSERT_FALSE(ok);
   EXPECT_EQ(ok.error().why, error_reason::irregular_table);
@@ -143,6 +160,52 @@ TEST(empty_slots, hold_what_the_format_says_after_everything) {
   for (u64 n = 0; n < 512; ++n) ASSERT_EQ(m.memory.load({0x100000 + 8 * n}, m.h->word()), bit(8)) << n;
   EXPECT_FALSE(m.space.annotate({{0x1000}, {0x1fff}}, bit(8), m.owed)) << "what an empty slot holds is no note";
   EXPECT_TRUE(m.space.annotate({{0x1000}, {0x1fff}}, bit(9), m.owed));
+}
+
+TEST(empty_slots, are_left_by_unmapping_one_page) {
+  golden::machine m{s390x::dat_31};
+  ASSERT_TRUE(m.space.map({{0x3000}, {0x3fff}}, {0x9000}, {.allow = rights::all, .type = memory_type::pma}, m.owed));
+  auto const was = unmap(m.space, page_4k::containing({0x3123}), m.owed);
+  ASSERT_TRUE(was);
+  EXPECT_EQ(was->output.value, 0x9000u);
+  auto const t = m.space.query({0x3123});
+  ASSERT_FALSE(t) << "zero would be a page at address zero";
+  EXPECT_EQ(t.error().entry, vacant_of(m.h, t.error().level));
+}
+
+TEST(empty_slots, are_not_what_an_entry_to_a_new_table_looks_like) {
+  constexpr u64 frame = 0x110000;  // the second that the source gives
+  static constexpr format f = [] {
+    auto made = loongarch::pages_4k;
+    for (unsigned n = 1; n < made.depth; ++n) made.levels[n].absent = {~u64{0}, frame}, made.levels[n].vacant = frame;
+    return made;
+  }();
+  golden::machine m{f};
+  make_empty(m.h, m.h.top(), m.top.table, m.memory);
+  auto const ok = m.space.map({{0x1000}, {0x1fff}}, {0x9000}, {.allow = rights::kernel_rw, .type = memory_type::wb}, m.owed);
+  if (ok) {
+    EXPECT_TRUE(m.space.query({0x1000})) << "what is mapped translates";
+  } else {
+    EXPECT_EQ(ok.error().why, error_reason::no_frames);
+    EXPECT_FALSE(m.space.query({0x1000}));
+  }
+}
+
+TEST(shared_entries, are_a_level_at_which_nothing_is_built) {
+  golden::machine m{m68k::m68040_4k};
+  EXPECT_EQ(lowest_built(m.h), 1u);
+  attributes const rw{.allow = *least_rights(m.h, rights::kernel_rw), .type = m.h->types[0]};
+  range const      pages{{0x3000}, {0x4fff}};
+  ASSERT_TRUE(m.space.map(pages, {0x9000}, rw, m.owed, {.largest_lg2 = 11}));
+  EXPECT_EQ(unsigned{m.space.query({0x3000})->level}, 1u);
+  ASSERT_TRUE(m.space.unmap(pages, m.owed));
+  u64 const note = 0x7777'7700;
+  ASSERT_TRUE(m.space.annotate(pages, note, m.owed));
+  EXPECT_EQ(m.space.entry({0x4000})->entry, note);
+  ASSERT_TRUE(m.space.unmap(pages, m.owed)) << "and it can be removed";
+  ASSERT_TRUE(m.space.reserve({{0}, {0x3ffff}}));
+  EXPECT_EQ(m.space.reserved().tables[0], 0u);
+  EXPECT_EQ(m.space.reserved().tables[1], 1u);
 }
 
 TEST(check, an_empty_slot_that_maps_something_is_found_with_its_level) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <inspect/walks.hpp>
+#include <pagewright/formats/amdvi.hpp>
 #include <pagewright/formats/arm32.hpp>
 
 #include "forged.hpp"
@@ -322,7 +323,6 @@ TEST(dump, shows_the_views_of_a_machine_one_after_another) {
   EXPECT_EQ(k.rows.size(), 2u);
 }
 
-// Each level hangs twice in alternation in all slots of the level above: 2^27 page tables, but only eight in memory.
 TEST(dump, does_not_take_two_small_tables_in_one_page_for_one) {
   // Short descriptors of Arm: second-level tables of 1 Kbyte. The first holds nothing, the second a page.
   inspect::machine m;
@@ -336,6 +336,18 @@ TEST(dump, does_not_take_two_small_tables_in_one_page_for_one) {
   ASSERT_EQ(k.rows.size(), 1u);
   EXPECT_EQ(k.rows[0].first.input.value, 0x20'0000u);
   EXPECT_EQ(k.totals.tables, 3u);
+}
+
+TEST(dump, finds_a_table_reached_past_skipped_levels_wherever_it_hangs) {
+  inspect::machine m;
+  m.views.push_back({"DTE", amdvi::v1_4level, {{0x1000}, 0}});
+  tables     t{8};
+  auto const put = [&](u64 at, u64 entry) { byte_memory{t.bytes, {0}}.store({at}, amdvi::v1_4level.word(), entry); };
+  for (u64 n = 1; n < 4; ++n) put(0x1000 + 8 * n, 0x6000000000002201);  // L4 leads to one L1 table, three times
+  put(0x2028, 0x6000000001234001);
+  auto const k = dumped(t, {}, m);
+  ASSERT_EQ(k.rows.size(), 3u);
+  for (u64 n = 0; n < 3; ++n) EXPECT_EQ(k.rows[n].first.input.value, ((n + 1) << 39) + 0x5000);
 }
 
 TEST(dump, shows_of_a_view_only_what_it_translates) {
@@ -353,6 +365,7 @@ TEST(dump, shows_of_a_view_only_what_it_translates) {
   EXPECT_TRUE(dumped(t, outside, m).rows.empty());
 }
 
+// Each level hangs twice in alternation in all slots of the level above: 2^27 page tables, but only eight in memory.
 TEST(dump, visits_what_holds_nothing_wanted_once_however_often_it_hangs) {
   tables t{12};
   for (u64 i = 0; i < 512; ++i) {

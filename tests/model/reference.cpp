@@ -12,7 +12,7 @@ auto multiple(u64 v, unsigned lg2) -> bool { return (v & low(lg2)) == 0; }
 }  // namespace
 
 reference::reference(format const &f, u64 frames) : f_{f}, frames_{frames}, tables_(f.depth), spare_(f.depth, 0) {
-  for (unsigned level = 0; level < f.depth; ++level)
+  for (unsigned level = base(); level < f.depth; ++level)
     for (u8 const n : f.levels[level].leaves)
       if (n != no_form && f.forms[n].size_code == 0)
         sizes_.push_back({unsigned{f.levels[level].shift} + f.forms[n].run_lg2, level, f.forms[n].run_lg2 != 0});
@@ -30,7 +30,8 @@ auto reference::single(unsigned level) const -> size_class {
 
 auto reference::is_inside(u64 at) const -> bool {
   unsigned const bits = f_.input_bits();
-  u64 const      up   = bits >= 64 ? 0 : at >> bits, all = bits >= 64 ? 0 : ~u64{0} >> bits;
+  if (f_.input_width < 64 && at >> f_.input_width != 0) return false;
+  u64 const up = bits >= 64 ? 0 : at >> bits, all = bits >= 64 ? 0 : low(f_.input_width) >> bits;
   switch (f_.upper) {
     case pagewright::extent::zero:      return up == 0;
     case pagewright::extent::ones:      return up == all;
@@ -105,7 +106,7 @@ auto reference::greedy(u64 first, u64 last, u64 out, attributes const &want, lea
   bool const writable = (want.allow & rights::writers) != rights::none;
   for (u64 at = first;;) {
     auto const size = std::find_if(sizes_.begin(), sizes_.end(), [&](size_class const &s) {
-      bool const granule = s.level == 0 && !s.run;
+      bool const granule = s.level == base() && !s.run;
       return granule || (s.lg2 <= limits.largest_lg2 && (limits.runs || !s.run) && multiple(at, s.lg2) &&
                          multiple(out + (at - first), s.lg2) && last - at >= low(s.lg2));
     });
@@ -208,6 +209,7 @@ auto reference::plan_split(u64 inside, u64 edge, half_covered half, u64 first, u
   if (half == half_covered::refuse) return no;
   for (unsigned level = leaf->of->size.level; level > 0 && !multiple(edge, f_.levels[level].shift); --level) {
     if (!has_single(level - 1) || !has_room(single(level - 1), leaf->out)) return no;
+    if (leaf->of->global && forms_of(single(level - 1)).front()->global == never) return no;  // s390x: common segments
     plan.tables.emplace(level - 1, inside >> reach(level - 1));
   }
   return {};
@@ -316,7 +318,7 @@ auto reference::reserve(u64 first, u64 last) -> verdict {
   if (auto const v = check(first, last)) return v;
   std::vector<u64> want = spare_;
   u64              more = 0;
-  for (unsigned level = 0; level + 1u < f_.depth; ++level) {
+  for (unsigned level = base(); level + 1u < f_.depth; ++level) {
     u64 const n = (last >> reach(level)) - (first >> reach(level)) + 1;
     if (want[level] < n) more += n - want[level], want[level] = n;
   }

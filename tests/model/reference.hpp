@@ -77,6 +77,8 @@ class reference {
   auto is_sayable(rights) const -> bool;
   auto sizes() const -> std::vector<size_class> const & { return sizes_; }
   auto grain() const -> unsigned { return f_.levels[0].shift; }
+  /// The level of pages: where an entry may point to another page descriptor (m68k), nothing is built below.
+  auto base() const -> unsigned { return f_.levels[0].index_bits == 0 ? 1 : 0; }
   auto reach(unsigned level) const -> unsigned { return f_.levels[level].shift + f_.levels[level].index_bits; }
 
  private:

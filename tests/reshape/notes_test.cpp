@@ -13,7 +13,8 @@ class notes_in_every_format : public testing::TestWithParam<entrant> {
   u64 const        at    = low_address(f);
   attributes const rw{.allow = *least_rights(s.h, rights::kernel_rw), .type = f.types[0]};
   /// Something hardware takes for absent: every bit above the lowest nine that an entry has.
-  u64 const note = (below(8u * f.entry_bytes) & ~below(9) & ~absent_of(dynamic{&f}, 0u).mask) | absent_of(dynamic{&f}, 0u).value;
+  unsigned const lowest = lowest_built(s.h);  // the level of pages
+  u64 const note = (below(8u * f.entry_bytes) & ~below(9) & ~absent_of(dynamic{&f}, lowest).mask) | absent_of(dynamic{&f}, lowest).value;
 
   auto pages(u64 first, u64 count) const -> range { return {{at + (first << grain)}, {at + ((first + count) << grain) - 1}}; }
   auto entry_at(u64 page) -> u64 { return s.space.entry({at + (page << grain)})->entry; }
@@ -23,10 +24,10 @@ TEST_P(notes_in_every_format, a_note_is_read_back_and_translates_nothing) {
   ASSERT_TRUE(s.space.annotate(pages(3, 2), note, s.owed));
   EXPECT_EQ(entry_at(3), note);
   EXPECT_EQ(entry_at(4), note);
-  EXPECT_EQ(entry_at(5), 0u);
+  EXPECT_EQ(entry_at(5), vacant_of(s.h, lowest));
   auto const t = s.space.query({at + (3ull << grain)});
   ASSERT_FALSE(t);
-  EXPECT_EQ(t.error().why, fault_reason::absent);
+  EXPECT_EQ(t.error().why, why_absent(s.h, lowest, note));
   EXPECT_EQ(t.error().entry, note);
 }
 
@@ -53,8 +54,8 @@ TEST_P(notes_in_every_format, a_table_that_holds_a_note_is_not_empty) {
 
 TEST_P(notes_in_every_format, what_hardware_would_take_for_something_is_no_note) {
   u64 leaf = 0;
-  with_single_form(s.h, 0u, [&](auto const &form) { leaf = encode_attributes(s.h, form, rw).entry; });
-  for (u64 const bad : {u64{0}, leaf}) {
+  with_single_form(s.h, lowest, [&](auto const &form) { leaf = encode_attributes(s.h, form, rw).entry; });
+  for (u64 const bad : {vacant_of(s.h, lowest), leaf}) {
     auto const ok = s.space.annotate(pages(0, 1), bad, s.owed);
     ASSERT_FALSE(ok);
     EXPECT_EQ(ok.error().why, error_reason::fixed_bits);
@@ -66,9 +67,9 @@ TEST_P(notes_in_every_format, an_entry_set_by_hand_is_told_with_its_level_and_wh
   ASSERT_TRUE(s.space.map(pages(0, 2), {0}, rw, s.owed));
   auto const old = s.space.entry({at});
   ASSERT_TRUE(old);
-  EXPECT_EQ(old->level, 0u);
+  EXPECT_EQ(old->level, lowest);
   EXPECT_EQ(old->kind, entry_kind::leaf);
-  auto const was = s.space.set_entry({at}, 0, note, s.owed);
+  auto const was = s.space.set_entry({at}, lowest, note, s.owed);
   ASSERT_TRUE(was);
   EXPECT_EQ(*was, old->entry);
   EXPECT_EQ(entry_at(0), note);
@@ -91,13 +92,13 @@ TEST_P(notes_in_every_format, no_entry_lies_below_where_the_walk_ends) {
 TEST_P(notes_in_every_format, a_table_lets_through_what_it_is_told_to_and_a_mapping_may_widen_it) {
   auto const     ro  = least_rights(s.h, rights::kernel_read);
   ASSERT_TRUE(s.space.map(pages(0, 1), {0}, rw, s.owed));
-  u64 const before = s.space.entry({at}, 1)->entry;
+  u64 const before = s.space.entry({at}, lowest + 1)->entry;
   rights const leave = *ro | rights::readers | rights::executes | rights::user_read;
-  auto const   told  = s.space.protect_table({at}, 1, leave, s.owed);
-  if (!f.levels[1].narrows || table_rights(s.h, 1u, narrowed_to(s.h, 1u, before, leave)) != leave) {
+  auto const   told  = s.space.protect_table({at}, lowest + 1, leave, s.owed);
+  if (!f.levels[lowest + 1].narrows || table_rights(s.h, lowest + 1, narrowed_to(s.h, lowest + 1, before, leave)) != leave) {
     ASSERT_FALSE(told);
     EXPECT_EQ(told.error().why, error_reason::inexpressible_rights);
-    EXPECT_EQ(s.space.entry({at}, 1)->entry, before);
+    EXPECT_EQ(s.space.entry({at}, lowest + 1)->entry, before);
     return;
   }
   ASSERT_TRUE(told);
@@ -119,7 +120,7 @@ TEST_P(notes_in_every_format, a_table_lets_through_what_it_is_told_to_and_a_mapp
 TEST_P(notes_in_every_format, new_tables_leave_no_more_than_they_are_told_to) {
   parent_rights const less{.leave = rw.allow | rights::readers | rights::writers};
   auto const ok = s.space.map(pages(0, 1), {0}, rw, s.owed, {}, less);
-  for (unsigned level = 1; level < f.depth; ++level) {
+  for (unsigned level = lowest + 1; level < f.depth; ++level) {
     if (ok && f.levels[level].narrows) {
       EXPECT_EQ(s.space.entry({at}, level)->allowed, less.leave);
     }

@@ -20,7 +20,9 @@ void furnish(Scene &s, format const &f, unsigned seed) {
   auto const may   = least_rights(s.h, rights::kernel_rw);
   u64        at    = low_address(f);
   for (int i = 0; i < 6; ++i) {
-    unsigned const lg2   = sizes[dice() % sizes.size()], grain = f.levels[0].shift;
+    unsigned const grain = f.levels[0].shift;
+    unsigned       lg2   = sizes[dice() % sizes.size()];
+    while (lg2 + 5 > f.input_bits()) lg2 = sizes[dice() % sizes.size()];
     u64 const      bytes = ((dice() % 3 + 1) << lg2) + ((dice() % 20) << grain);
     u64 const      to    = (u64{0x4000'0000} + (at - low_address(f))) & below(f.output_bits);
     attributes     want{.allow = *may, .type = f.types[f.forms[0].type[0].width != 0 ? i % 2 : 0]};
@@ -33,7 +35,8 @@ void furnish(Scene &s, format const &f, unsigned seed) {
 }
 auto whole(format const &f) -> range {
   u64 const first = low_address(f);
-  return {{first}, {first + (u64{1} << (f.input_bits() > 33 ? 32 : 31)) - 1}};
+  u64 const last  = first + (u64{1} << (f.input_bits() > 33 ? 32 : 31)) - 1, end = translated_ranges(dynamic{&f}).part[0].last.value;
+  return {{first}, {last < end ? last : end}};
 }
 
 /// Marks some leaves as hardware would.
@@ -92,7 +95,8 @@ TEST_P(reshape_of_every_format, collapsing_what_was_split_gives_the_tables_that_
   scene<exclusive> s{f}, fresh{f};
   furnish(s, f, 11);
   furnish(fresh, f, 11);
-  ASSERT_TRUE(s.space.split(whole(f), static_cast<u8>(f.levels[0].shift), s.owed));
+  auto const ok = s.space.split(whole(f), static_cast<u8>(f.levels[0].shift), s.owed);
+  ASSERT_TRUE(ok) << text(ok.error().why) << " at " << std::hex << ok.error().at.value;
   s.space.settle(s.owed);
   ASSERT_TRUE(s.space.collapse(whole(f), s.owed, {.largest_lg2 = 30}));
   s.space.settle(s.owed);
@@ -122,7 +126,8 @@ TEST_P(reshape_of_every_format, nothing_stale_stays_and_no_mark_is_lost_whatever
       if (dice() % 2 == 0) {
         (void)s.space.split(where, sizes[dice() % sizes.size()], s.owed);  // may want more frames than there are
       } else {
-        ASSERT_TRUE(s.space.collapse(where, s.owed, {.runs = dice() % 2 == 0}));
+        auto const ok = s.space.collapse(where, s.owed, {.runs = dice() % 2 == 0});
+        ASSERT_TRUE(ok) << text(ok.error().why) << " at " << std::hex << ok.error().at.value;
       }
       s.space.settle(s.owed);
       ASSERT_EQ(s.complaint(), "") << "seed " << seed << ", step " << step;
@@ -136,13 +141,14 @@ TEST_P(reshape_of_every_format, nothing_stale_stays_and_no_mark_is_lost_whatever
 }
 
 TEST_P(reshape_of_every_format, running_out_of_frames_while_splitting_changes_nothing) {
-  store        cells{1024, 16};
+  store        cells{1024 + 64, 16};
   auto         memory = cells.memory();
   dynamic      h{&f};
-  frame_pool<1023, 16>                 pool{output_address{1u << 16}};
+  frame_pool<1023, 16>                 pool{output_address{bit(table_lg2(h, h.top()) < 16 ? 16 : table_lg2(h, h.top()))}};
   models::failing_frames<frame_pool<1023, 16>> frames{pool};
   not_in_use   tlb;
   ledger       owed;
+  make_empty(h, h.top(), {0}, memory);
   address_space space{h, root{}, memory, frames, tlb};
   auto const   sizes = sizes_of(f);
   if (sizes.size() < 2) GTEST_SKIP();

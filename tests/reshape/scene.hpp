@@ -130,7 +130,7 @@ class scene {
   using watched_frames = models::watched_frames<frame_pool<1023, 16>, mmu_type>;
 
   explicit scene(format const &f)
-      : h{&f}, cells{1024, 16}, memory{with_root(f, cells.memory())}, mmu{h, root{}, memory}, eyes{f, memory, mmu}, watched{memory, eyes},
+      : h{&f}, cells{1024 + 64, 16}, memory{with_root(f, cells.memory())}, mmu{h, root{}, memory}, eyes{f, memory, mmu}, watched{memory, eyes},
         frames{pool, mmu},
         space{h, root{}, watched, frames, mmu, Sharing{}} {}
   ~scene() { space.settle(owed); }
@@ -182,7 +182,7 @@ class scene {
   direct_map             memory;
   mmu_type               mmu;
   marker                 eyes;
-  frame_pool<1023, 16>   pool{output_address{1u << 16}};
+  frame_pool<1023, 16>   pool{output_address{bit(table_lg2(h, h.top()) < 16 ? 16 : table_lg2(h, h.top()))}};  // behind the root
   watched_memory         watched;
   watched_frames         frames;
   ledger                 owed;

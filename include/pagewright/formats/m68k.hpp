@@ -146,12 +146,13 @@ constexpr auto tables_030(options_030 const &o = {}) noexcept -> format {
     .input_width = 32, .tag_bits = o.ignored, .output_bits = 32,
     .forms = {
       {.name = "page", .is = {dt, flag(0)}, .address = {address}, .grants = {no_write, no_user}, .type = {inhibit},
-       .accessed = all_set(flag(3)), .dirty = all_set(flag(4)), .base = flag(0) | fill},
-      {.name = "early termination", .is = {dt, flag(0)}, .address = {address}, .grants = {no_write, no_user},
-       .type = {inhibit}, .accessed = all_set(flag(3)), .dirty = all_set(flag(4)), .base = flag(0) | fill | unlimited}},
+       .accessed = all_set(flag(3)), .dirty = all_set(flag(4)), .base = flag(0) | fill}},
     .absent = none_set(dt), .table_address = {{4, 28, 4}},
     .table_grants = {no_write, no_user}, .types = {memory_type::pma, memory_type::uc},
     .software = wide ? below(ps) : ones(8, ps - 8u), .caches_absent = true};
+  f.forms[1]      = f.forms[0];
+  f.forms[1].name = "early termination";
+  f.forms[1].base |= unlimited;
   if (wide) {
     f.table_bounds[0] = {none_set(bit(63)), {48, 15, 0}, false, 0};
     f.table_bounds[1] = {all_set(bit(63)), {48, 15, 0}, true, 0};

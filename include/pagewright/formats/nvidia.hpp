@@ -62,7 +62,7 @@ constexpr auto common(options const &o, format f, form const (&shapes)[3]) noexc
   f.levels[0]   = {"PT", lo, static_cast<u8>(21 - lo), never, 0, 0, {0, 1, 2}};
   f.absent      = none_set(valid | apertures);  // of directories; a page's VALID alone tells
   f.levels[0].absent              = none_set(valid);
-  f.levels[f.depth - 1].table_lg2 = 12;
+  f.levels[f.depth - 1].table_lg2 = 12;  // UNCERTAIN of version 3
   for (unsigned n = 0; n < f.depth; ++n)  // VOL; PCF 1, of directories 1 and 3
     f.levels[n].sparse = o.generation == version::v2 ? match{valid | bit(3), bit(3)}
                          : n == 0                    ? match{valid | ones(3, 5), bit(3)}

@@ -278,7 +278,7 @@ class simulated_mmu {
       u64 const entry = *loaded;
       switch (kind_at(level, entry)) {
         case entry_kind::absent: {
-          auto const why = ends(fault_reason::absent, entry);
+          auto const why = ends(why_absent_at(level, entry), entry);
           if (h_->caches_absent) add(absence_, absences_, {covered, why.error()});
           return why;
         }
@@ -316,6 +316,11 @@ class simulated_mmu {
     auto kind = entry_kind::reserved;
     at_level(wanted, [&](auto level) { kind = kind_of(h_, level, entry); });
     return kind;
+  }
+  constexpr auto why_absent_at(unsigned wanted, u64 entry) const -> fault_reason {
+    auto why = fault_reason::absent;
+    at_level(wanted, [&](auto level) { why = why_absent(h_, level, entry); });
+    return why;
   }
   constexpr auto rights_at(unsigned wanted, u64 entry) const -> rights {
     auto held = rights::none;
