@@ -117,6 +117,7 @@ void ask(std::string const &name, H h, root from, M &memory, their_walker &they,
       case fault_reason::absent:        failed_alike = theirs.status == ADDRXLAT_ERR_NOTPRESENT; break;
       case fault_reason::unreadable:    failed_alike = theirs.status == ADDRXLAT_ERR_NODATA; break;
       case fault_reason::outside_input: failed_alike = theirs.status == ADDRXLAT_ERR_INVALID; break;
+      case fault_reason::sparse:  // no format here has such entries
       case fault_reason::not_accessed:  return void(++t.not_compared);
       case fault_reason::reserved:
       case fault_reason::too_wide:      break;

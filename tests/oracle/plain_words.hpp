@@ -30,7 +30,8 @@ inline auto in_plain_words(std::expected<pagewright::translation, pagewright::fa
             .accessed = got->accessed, .dirty = got->dirty};
   switch (got.error().why) {
     case outside_input: return ends(reason::outside, got.error().level);
-    case absent:        return ends(reason::absent, got.error().level);
+    case absent:
+    case sparse:        return ends(reason::absent, got.error().level);
     case reserved:      return ends(reason::reserved, got.error().level);
     case not_accessed:  return ends(reason::not_accessed, got.error().level);
     case too_wide:      return ends(reason::too_wide, got.error().level);
