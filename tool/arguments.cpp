@@ -32,6 +32,22 @@ void add_choice(CLI::App &command, std::string const &name, std::string const &h
   }, help)->type_name(all);
 }
 
+/// The decimal number `text`, at most `most`; otherwise the parse of the command line ends.
+[[nodiscard]] auto decimal(std::string const &name, std::string const &text, u64 most) -> u64 {
+  u64 value = 0;
+  auto const [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc{} || end != text.data() + text.size() || value > most)
+    reject(name, fmt::format("'{}' is not a decimal number{}", text, value > most ? fmt::format(" up to {}", most) : ""));
+  return value;
+}
+
+auto add_small(CLI::App &command, std::string const &name, std::string const &help, std::optional<unsigned> &into)
+    -> CLI::Option * {
+  return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
+    into = static_cast<unsigned>(decimal(name, text, ~0u));
+  }, help)->type_name("N");
+}
+
 constexpr char const *machine_group = "Machine (overrides what the image tells)";
 
 }  // namespace
@@ -55,11 +71,7 @@ auto add_size(CLI::App &command, std::string const &name, std::string const &hel
 auto add_count(CLI::App &command, std::string const &name, std::string const &help, std::optional<u64> &into)
     -> CLI::Option * {
   return command.add_option_function<std::string>(name, [name, &into](std::string const &text) {
-    u64 value = 0;
-    auto const [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code != std::errc{} || end != text.data() + text.size())
-      reject(name, fmt::format("'{}' is not a decimal number", text));
-    into = value;
+    into = decimal(name, text, ~u64{0});
   }, help)->type_name("N");
 }
 
@@ -101,19 +113,13 @@ void add_source_options(CLI::App &command, arguments &into) {
     if (!into.asked.arch) reject("--arch", fmt::format("'{}' is none of {}", name, inspect::architecture_names));
   }, fmt::format("{}", inspect::architecture_names))->type_name("ARCH");
   machine(source->get_option("--arch"));
-  source
-      ->add_option_function<unsigned>(
-          "--cpu", [&into](unsigned n) { into.asked.cpu = n; }, "The vCPU whose registers decide; 0 by default")
-      ->type_name("N");
-  machine(source->get_option("--cpu"));
+  machine(add_small(*source, "--cpu", "The vCPU whose registers decide; 0 by default", into.asked.cpu));
   machine(add_hex(*source, "--cr0", "x86: CR0; s390x: control register 0", g.cr0));
   machine(add_hex(*source, "--cr3", "x86: CR3", g.cr3));
   machine(add_hex(*source, "--cr4", "x86: CR4", g.cr4));
   machine(add_hex(*source, "--efer", "x86: EFER", g.efer));
   machine(add_hex(*source, "--pat", "x86: IA32_PAT, for memory types", g.pat));
-  source->add_option_function<unsigned>("--phys-bits", [&into](unsigned n) { into.asked.physical_bits = n; },
-                                        "x86: physical address bits, 32 to 52; 52 by default")->type_name("N");
-  machine(source->get_option("--phys-bits"));
+  machine(add_small(*source, "--phys-bits", "x86: physical address bits, 32 to 52; 52 by default", into.asked.physical_bits));
   machine(add_hex(*source, "--ttbr0", "AArch64: TTBR0_EL1, the lower half; 32-bit Arm: TTBR0", g.ttbr0));
   machine(add_hex(*source, "--ttbr1", "AArch64: TTBR1_EL1, the upper half; 32-bit Arm: TTBR1", g.ttbr1));
   machine(add_hex(*source, "--tcr", "AArch64: TCR_EL1; by default 4K granules and 48-bit halves", g.tcr));
@@ -194,8 +200,21 @@ auto read_format(std::string const &path) -> std::expected<format_file::owned_fo
   return std::move(*read);
 }
 
-auto open_output(arguments const &a) -> std::expected<inspect::output_file, problem> {
+auto keeps_inputs(std::string const &output, std::span<std::string const> inputs) -> std::expected<void, problem> {
+  for (auto const &name : inputs)
+    for (auto const &path : {name, name.substr(0, name.rfind('@'))}) {
+      std::error_code none;
+      if (output != "-" && std::filesystem::equivalent(output, path, none))
+        return inspect::refuse(blame::request, "-o {}: is also an input, {}; name another file", output, name);
+    }
+  return {};
+}
+
+auto open_output(arguments const &a, std::string const &batch) -> std::expected<inspect::output_file, problem> {
   if (a.output == "-") return inspect::output_file{};
+  auto inputs = a.files;
+  inputs.insert(inputs.end(), {a.format_file, batch});
+  if (auto const ok = keeps_inputs(a.output, inputs); !ok) return std::unexpected{ok.error()};
   return inspect::output_file::create(a.output);
 }
 

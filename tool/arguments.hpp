@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -63,7 +64,12 @@ void warn(image::image const &source) noexcept;
     -> std::expected<inspect::machine, inspect::problem>;
 /// The format that a file describes. What is wrong with the file is the input's fault.
 [[nodiscard]] auto read_format(std::string const &path) -> std::expected<format_file::owned_format, inspect::problem>;
-[[nodiscard]] auto open_output(arguments const &a) -> std::expected<inspect::output_file, inspect::problem>;
+[[nodiscard]] auto open_output(arguments const &a, std::string const &batch = {})
+    -> std::expected<inspect::output_file, inspect::problem>;
+
+/// Refuses an output file that is one of the inputs too: opening it would destroy what is to be read.
+[[nodiscard]] auto keeps_inputs(std::string const &output, std::span<std::string const> inputs)
+    -> std::expected<void, inspect::problem>;
 [[nodiscard]] auto style_for(arguments const &a, inspect::output_file const &out) -> inspect::style;
 
 }  // namespace pagewright::tool

@@ -65,7 +65,7 @@ auto parse_mapping(std::string_view text) -> outcome<mapping> {
   if (rest.empty()) return m;
   auto const name = rest.substr(1);
   m.type          = format_file::memory_type_named(name);
-  if (m.type) return m;
+  if (m.type && *m.type != memory_type::reserved) return m;
   return refuse(blame::request, "--map '{}': '{}' is no memory type; there are: {}", text, name,
                 fmt::join(format_file::memory_type_names().subspan(1), ", "));
 }
@@ -263,6 +263,7 @@ auto run(build_arguments const &a) -> exit_code {
   if (!is_aligned(frames->first.value, 12) || frames->last.value - frames->first.value >= most)
     return complain(fmt::format("--frames {}: begins at a multiple of 4K and has at most 1G", a.frames), usage);
 
+  if (auto const ok = keeps_inputs(a.output, std::vector{a.format_file, a.format_name}); !ok) return complain(ok.error());
   named_format f;
   if (a.format_name.empty()) {
     auto const read = read_format(a.format_file);

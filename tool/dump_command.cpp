@@ -65,6 +65,7 @@ auto run(dump_arguments const &a) -> exit_code {
   auto const m = machine_of(a, *source);
   if (!m) return complain(m.error());
 
+  warn(*source);
   image::image_memory const memory{*source};
   bool                      readable = false;
   for (auto const &v : m->views) readable |= inspect::root_is_readable(v, memory);
@@ -75,7 +76,6 @@ auto run(dump_arguments const &a) -> exit_code {
         unreadable_input);
   auto out = open_output(a);
   if (!out) return complain(out.error());
-  warn(*source);
 
   inspect::subject const about{&*source, &*m};
   auto                   look = style_for(a, *out);

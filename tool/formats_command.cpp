@@ -70,6 +70,7 @@ auto run(formats_arguments const &a) -> exit_code {
                                                                          : "txt"))
                    .string();
   }
+  if (auto const ok = keeps_inputs(output, std::vector{a.name}); !ok) return complain(ok.error());
   if (auto const done = write(output, text); !done) return complain(done.error());
   return success;
 }

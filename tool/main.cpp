@@ -3,12 +3,33 @@
 #include <exception>
 #include <iostream>
 #include <new>
+#include <optional>
+
+#include <catalogue/catalogue.hpp>
 
 #include "commands.hpp"
 
 namespace {
 
 using namespace pagewright::tool;
+
+/// What is wrong with the first word, if it should be a command and is not.
+auto misnamed_command(CLI::App const &app, int argc, char const *const *argv) -> std::optional<std::string> {
+  if (argc < 2) return std::nullopt;
+  std::string_view const              word = argv[1];
+  std::vector<std::string>            names;
+  std::vector<std::string_view>       known;
+  for (auto const *c : app.get_subcommands([](CLI::App const *) { return true; })) names.push_back(c->get_name());
+  known.assign(names.begin(), names.end());
+  if (std::ranges::find(known, word) != known.end() || word == "-h" || word == "--help" || word == "--version")
+    return std::nullopt;
+  if (word.starts_with('-'))
+    return fmt::format("'{}' stands before the command; write 'pagewright COMMAND' and options after it. Commands: {}", word,
+                       fmt::join(known, ", "));
+  auto const near = pagewright::catalogue::nearest(word, known, 1);
+  return fmt::format("there is no command '{}'{}. Commands: {}", word,
+                     near.empty() ? std::string{} : fmt::format("; is '{}' meant?", near.front()), fmt::join(known, ", "));
+}
 
 auto run(int argc, char **argv) -> int {
   CLI::App app{"Page tables of captured machines: what is mapped, where an address leads, and why", "pagewright"};
@@ -20,6 +41,7 @@ auto run(int argc, char **argv) -> int {
 
   command const commands[]{info_command(app), dump_command(app), walk_command(app), build_command(app),
                             formats_command(app), decode_command(app)};
+  if (auto const wrong = misnamed_command(app, argc, argv)) return complain(*wrong, usage);
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const &e) {

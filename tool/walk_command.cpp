@@ -77,13 +77,18 @@ auto run(walk_arguments const &given) -> exit_code {
   if (!a.batch.empty())
     if (auto const read = read_batch(a.batch, addresses); !read) return complain(read.error());
   if (addresses.empty() && a.batch.empty())
-    return complain("no address is named; add one or more in hexadecimal, or --batch FILE", usage);
+    return complain(a.words.empty()
+                        ? std::string{"no address is named; add one or more in hexadecimal, or --batch FILE"}
+                        : fmt::format("no address is named: {} {} taken for {}; add one or more in hexadecimal, or --batch FILE",
+                                      fmt::join(a.words, ", "), a.words.size() == 1 ? "is" : "are",
+                                      a.words.size() == 1 ? "a file" : "files"),
+                    usage);
 
   auto const source = open_image(a);
   if (!source) return complain(source.error());
   auto const m = machine_of(a, *source);
   if (!m) return complain(m.error());
-  auto out = open_output(a);
+  auto out = open_output(a, a.batch);
   if (!out) return complain(out.error());
   warn(*source);
 

@@ -78,7 +78,17 @@ auto find(std::string_view name) -> std::expected<choice, inspect::problem> {
   for (auto const *f : all)
     if (lower(f->name) == wanted) return choice{f, nullptr};
 
+  // The name that a description bears itself, as dumps and walks print it.
+  std::vector<choice>           bearers;
   std::vector<std::string_view> known;
+  for (auto const *f : all)
+    for (auto const &v : f->variants)
+      if (lower(v.description->name) == wanted) bearers.push_back({f, &v}), known.push_back(v.name);
+  if (bearers.size() == 1) return bearers.front();
+  if (!bearers.empty())
+    return inspect::refuse(inspect::blame::request, "'{}' is what several formats call themselves; name one of them: {}",
+                           name, quoted_list(known));
+
   for (auto const *f : all) {
     known.push_back(f->name);
     for (auto const &v : f->variants) known.push_back(v.name);

@@ -13,10 +13,13 @@ namespace pagewright::inspect {
 struct named_field {
   std::string label;                    // the manual's name; with its bits where several fields of the entry share it
   u8          lo, width;
-  bool        address;                  // the bits stand where they stand in the address
+  std::vector<piece> address{};         // if it holds bits of an address: which of them they are
 
   [[nodiscard]] auto value(u64 entry) const noexcept -> u64 {
-    return address ? entry & ones(lo, width) : entry >> lo & below(width);
+    if (address.empty()) return entry >> lo & below(width);
+    u64 found = 0;
+    for (auto const &p : address) found |= p.gather(entry & ones(lo, width));
+    return found;
   }
 };
 
@@ -29,7 +32,7 @@ class field_table {
   [[nodiscard]] auto of(format const &f, unsigned level, u64 entry) const noexcept -> std::vector<named_field> const &;
 
  private:
-  std::vector<named_field> of_tables_, of_forms_[max_forms], none_;
+  std::vector<named_field> of_tables_[max_depth], of_forms_[max_forms], none_;
 };
 
 }  // namespace pagewright::inspect

@@ -91,7 +91,7 @@ constexpr named_architecture known[]{
   if (by && by_elf && *by_elf && may_be(asked.given, *by, **by_elf)) return **by_elf;
   if (by && by_elf && *by_elf)
     return refuse(blame::request,
-                  "the image is of a {} machine, and the registers that are given belong to another; leave "
+                  "the image is of {}, and the registers that are given belong to another processor; leave "
                   "them out, or name what the image does not say with --arch",
                   image::machine_name(dump.elf->machine));
   if (by) return *by;
@@ -175,8 +175,9 @@ auto find_machine(request const &asked, captured const &dump) -> std::expected<m
   if (asked.cpu && n >= dump.cpus.size()) {
     if (dump.cpus.empty())
       return refuse(blame::request, "--cpu {}: the image holds no vCPU state; name the registers instead", n);
-    return refuse(blame::request, "--cpu {}: the dump has {} vCPUs, 0 to {}", n, dump.cpus.size(),
-                  dump.cpus.size() - 1);
+    return dump.cpus.size() == 1
+               ? refuse(blame::request, "--cpu {}: the dump has one vCPU, number 0", n)
+               : refuse(blame::request, "--cpu {}: the dump has {} vCPUs, 0 to {}", n, dump.cpus.size(), dump.cpus.size() - 1);
   }
   auto const *const cpu = n < dump.cpus.size() ? &dump.cpus[n] : nullptr;
 

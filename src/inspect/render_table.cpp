@@ -34,7 +34,7 @@ void put_left(output_file &out, std::string_view words, std::size_t width) {
   out.put(blanks.substr(0, words.size() < width ? width - words.size() : 1));
 }
 void put_right(output_file &out, std::string_view words, std::size_t width) {
-  if (words.size() < width) out.put(blanks.substr(0, width - words.size()));
+  out.put(blanks.substr(0, words.size() < width ? width - words.size() : 1));
   out.put(words);
 }
 
@@ -108,7 +108,7 @@ void table_dump::mapped(mapped_row const &r) {
     out_.put("    ");
     out_.hex(l.slot.value);
     out_.put("  ");
-    out_.hex(l.entry);
+    out_.put(fmt::format("{:#0{}x}", l.entry, 2 + 2 * view_->description.entry_bytes));
   }
   if (r.repeats.depth != 0) out_.put(repeat_text(r.repeats));
   out_.put('\n');
@@ -150,7 +150,9 @@ void table_walks::show(explained_walk const &w) {
   if (look_.trace)
     for (auto const &s : w.trace()) {
       auto const &d = w.through->description;
-      out_.put(fmt::format("  {:<5} table {:#018x}  index {:>5}  entry {:#0{}x}  {:<8}", s.name, s.seen.table.value,
+      std::size_t names = 5;
+      for (unsigned n = 0; n < d.depth; ++n) names = std::max(names, std::string_view{d.levels[n].name}.size());
+      out_.put(fmt::format("  {:<{}} table {:#018x}  index {:>5}  entry {:#0{}x}  {:<8}", s.name, names, s.seen.table.value,
                            s.seen.index, s.seen.entry, 2 + 2 * d.entry_bytes, text(s.seen.kind)));
       tint(dim);
       auto const &fields = fields_[static_cast<std::size_t>(w.through - subject_.translated->views.data())];

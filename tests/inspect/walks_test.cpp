@@ -3,6 +3,7 @@
 
 #include <inspect/walks.hpp>
 #include <pagewright/formats/arm64.hpp>
+#include <pagewright/formats/dart.hpp>
 
 #include "forged.hpp"
 
@@ -84,6 +85,17 @@ TEST(walk, names_the_fields_of_an_entry_by_its_kind) {
   EXPECT_EQ(labels(2, 0x5000 | p | a), "P A address");
   EXPECT_EQ(labels(0, 0x5000), "") << "an absent entry has no fields";
   EXPECT_EQ(labels(0, p | bit(9) | bit(52)), "P AVL[11:9] AVL[58:52]") << "two fields of one name are told apart";
+}
+
+TEST(walk, gives_an_address_as_what_it_stands_for) {
+  auto const address = [](format const &f, unsigned level, u64 entry) -> u64 {
+    inspect::field_table const fields{f};
+    for (auto const &one : fields.of(f, level, entry))
+      if (one.label == "address") return one.value(entry);
+    return 0;
+  };
+  EXPECT_EQ(address(x86::x86_64_4level, 0, 0x1234'5001), 0x1234'5000u);
+  EXPECT_EQ(address(dart::v2_16k, 1, 0x10'0401), 0x100'4000u) << "four bits further down";
 }
 
 }  // namespace

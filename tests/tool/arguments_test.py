@@ -10,7 +10,7 @@ from support import FAULT, OK, TOOL, UNREADABLE, USAGE, folder_test, run
 class help_and_version(folder_test):
     def test_help_exits_with_0_and_shows_examples_for_every_command(self):
         self.assertIn('info', self.must('--help').stdout)
-        for command in ('info', 'dump', 'walk'):
+        for command in ('info', 'dump', 'walk', 'build', 'formats', 'decode'):
             text = self.must(command, '--help').stdout
             self.assertIn('Examples:', text)
             self.assertIn(f'pagewright {command} ', text)
@@ -22,7 +22,9 @@ class help_and_version(folder_test):
 class usage_errors(folder_test):
     def test_no_command_or_an_unknown_one_is_a_usage_error(self):
         self.refused()
-        self.refused('frobnicate')
+        self.refused('frobnicate', says='no command')
+        self.refused('dum', *self.image, says="'dump' meant")
+        self.refused('--cr3', '1000', 'dump', says='before the command')
 
     def test_an_unknown_option_is_a_usage_error_that_names_it(self):
         self.refused('dump', *self.image, '--frobnicate', says='--frobnicate')
@@ -90,6 +92,23 @@ class input_errors(folder_test):
 
     def test_a_batch_file_that_is_not_there_exits_with_3(self):
         self.refused('walk', *self.image, '--batch', self.folder / 'nothing', code=UNREADABLE, says='nothing')
+
+    def test_an_output_file_that_is_also_an_input_is_refused_and_left_alone(self):
+        before = self.raw.read_bytes()
+        for command in ('dump', 'info', 'walk'):
+            more = ('0',) if command == 'walk' else ()
+            self.refused(command, *self.image, '-o', self.raw, *more, says='also an input')
+        addresses = self.folder / 'addresses'
+        addresses.write_text('0\n')
+        self.refused('walk', *self.image, '--batch', addresses, '-o', addresses, says='also an input')
+        toml = self.folder / 'some.toml'
+        self.must('formats', 'x86-pae', '--toml', '-o', toml)
+        described = toml.read_bytes()
+        self.refused('build', '--format-file', toml, '--map', '0:4K:0:rwx', '-o', toml, says='also an input')
+        self.refused('formats', toml, '-o', toml, says='also an input')
+        self.assertEqual(self.raw.read_bytes(), before)
+        self.assertEqual(addresses.read_text(), '0\n')
+        self.assertEqual(toml.read_bytes(), described)
 
     def test_an_output_file_that_cannot_be_made_exits_with_3(self):
         self.refused('dump', *self.image, '-o', self.folder / 'no' / 'out', code=UNREADABLE, says='out')
