@@ -275,7 +275,7 @@ void walks_garbage(u64 seed) {
     inner.store({0x10'0000 + at}, F.word(), entry);
   }
   models::holey_memory memory{inner, outside{0x10'0000, bytes.size()}};
-  u64 faults[6]{}, translations = 0;
+  u64 faults[unsigned(fault_reason::unreadable) + 1]{}, translations = 0;  // the last of them
   for (unsigned i = 0; i < 4000; ++i) {
     u64 const  at = extended(dynamic{&F}, random());
     root const top{{0x10'0000 + ((random() % count) << lg2)}};

@@ -52,6 +52,8 @@ inline auto all_formats() -> std::vector<entrant> {
   return all;
 }
 
+inline auto operator<<(std::ostream &out, entrant const &e) -> std::ostream & { return out << e.name; }
+
 /// For GoogleTest, which allows letters, digits and underscores.
 inline auto entrant_name(testing::TestParamInfo<entrant> const &one) -> std::string {
   std::string name{one.param.name};
