@@ -20,6 +20,7 @@ struct entrant {
   char const   *name;
   format const *description;
   std::unique_ptr<subject> (*make_fixed)(place const &) = nullptr;  // none: it is tried as `dynamic` alone
+  double share = 1;                                                 // of the operations that the suite does by default
 };
 
 /// Instrumented, `fixed` takes too long to compile: there only some are tried.
