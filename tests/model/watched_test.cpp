@@ -125,12 +125,12 @@ void run_watched(entrant const &e, u64 operations) {
 
 // P17, P19, P20, contract 4 and 6.
 TEST_P(every_format, leaves_nothing_stale_and_shows_a_walker_the_old_or_the_new) {
-  run_watched<exclusive>(GetParam(), static_cast<u64>(8'000 * test_size()));
+  run_watched<exclusive>(GetParam(), static_cast<u64>(8'000 * GetParam().share * test_size()));
 }
 
 // P21, contract 7. Accessed and dirty bits are not compared with the reference here, which knows nothing of hardware.
 TEST_P(every_format, loses_no_mark_of_hardware_that_marks_before_every_store) {
-  run_watched<marked_by_hardware>(GetParam(), static_cast<u64>(8'000 * test_size()));
+  run_watched<marked_by_hardware>(GetParam(), static_cast<u64>(8'000 * GetParam().share * test_size()));
 }
 
 }  // namespace trial
