@@ -168,7 +168,7 @@ auto chooser::next() -> operation {
     for (auto const &s : model_.sizes())
       if (s.lg2 <= limit && s.lg2 > step && (o.limits.runs || !s.run)) step = s.lg2;
     u64 const most = (u64{48} << step) - 1;
-    if (span > most && span >> 63 == 0) o.last = o.first + most;
+    if (o.last > o.first && span > most) o.last = o.first + most;
     if (unsigned const bad = static_cast<unsigned>(below(200)); bad == 0) o.out += 1u << (grain - 1);
     else if (bad == 1) o.out = top & ~low(grain);
     else if (bad == 2) o.want.allow = rights(below(64));
@@ -191,7 +191,10 @@ auto chooser::next() -> operation {
     o.what = kind::release_reserve;
   }
   if (below(400) == 0) o.first += 1u << (grain - 1);
-  if (below(400) == 0) o.last = random_() | low(grain);
+  if (below(400) == 0) {
+    u64 const far = random_() | low(grain);  // a mapping stays small where every address is translated
+    if ((o.what != kind::map && o.what != kind::needs) || !model_.is_inside(far)) o.last = far;
+  }
   if (o.last < o.first) o.last = o.first | low(grain);
   return o;
 }
