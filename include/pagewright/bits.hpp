@@ -64,6 +64,7 @@ constexpr auto count_ones(u64 value) noexcept -> unsigned {
 struct match {
   u64 mask = 0, value = 1;
 
+  constexpr auto in_use() const noexcept -> bool { return (value & ~mask) == 0; }
   PAGEWRIGHT_INLINE constexpr auto operator()(u64 entry) const noexcept -> bool { return (entry & mask) == value; }
   friend constexpr auto operator==(match const &, match const &) -> bool = default;
 };
@@ -78,6 +79,7 @@ inline constexpr match never{};
 struct piece {
   u8 lo, width, to;
 
+  constexpr auto in_use() const noexcept -> bool { return width != 0; }
   PAGEWRIGHT_INLINE constexpr auto mask() const noexcept -> u64 { return ones(lo, width); }
   PAGEWRIGHT_INLINE constexpr auto target() const noexcept -> u64 { return ones(to, width); }
   PAGEWRIGHT_INLINE constexpr auto gather(u64 entry) const noexcept -> u64 { return move(entry & mask(), to - lo); }
@@ -99,11 +101,20 @@ PAGEWRIGHT_INLINE constexpr void unroll(Body &&body) {
   }(std::make_index_sequence<N>{});
 }
 
+/// Calls `body(row)` for the rows of a list that are in use. Where the list is a constant this folds; where it is not, a
+/// row that is not in use costs one branch.
+template <class Row, std::size_t N, class Body>
+PAGEWRIGHT_INLINE constexpr void each(Row const (&rows)[N], Body &&body) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) PAGEWRIGHT_INLINE {
+    ((rows[I].in_use() ? body(rows[I]) : void()), ...);
+  }(std::make_index_sequence<N>{});
+}
+
 /// The value gathered from `entry` by all of `pieces`.
 template <std::size_t N>
 PAGEWRIGHT_INLINE constexpr auto gather(piece const (&pieces)[N], u64 entry) noexcept -> u64 {
   u64 value = 0;
-  unroll<N>([&](auto i) PAGEWRIGHT_INLINE { value |= pieces[i].gather(entry); });
+  each(pieces, [&](piece const &p) PAGEWRIGHT_INLINE { value |= p.gather(entry); });
   return value;
 }
 
@@ -111,7 +122,7 @@ PAGEWRIGHT_INLINE constexpr auto gather(piece const (&pieces)[N], u64 entry) noe
 template <std::size_t N>
 PAGEWRIGHT_INLINE constexpr auto scatter(piece const (&pieces)[N], u64 value) noexcept -> u64 {
   u64 entry = 0;
-  unroll<N>([&](auto i) PAGEWRIGHT_INLINE { entry |= pieces[i].scatter(value); });
+  each(pieces, [&](piece const &p) PAGEWRIGHT_INLINE { entry |= p.scatter(value); });
   return entry;
 }
 

@@ -7,67 +7,18 @@
 // A description can be sound and wrong: golden entries from another source than the description are still needed.
 #pragma once
 
-#include "entry.hpp"
+#include "encode.hpp"
+#include "rules.hpp"
 
 namespace pagewright {
 
-/// What can be wrong, in the words of text(rule).
-enum class rule : u8 {
-  kept,
-  format_unnamed, entry_width, depth, level_unnamed, index_ranges, output_width, vacant_is_absent, level_0, tables_above,
-  leaf_form, match_impossible, field_unnamed, field_outside, fields_overlap, bit_unnamed, address_outside,
-  address_overlap, address_gap, address_shared, bits_shared, base_is_reserved, type_table, masks, run, no_single,
-  table_entry, leaf_entry, rights_lost, memory_type_lost, flags_lost,
-};
-
-/// The rule as a sentence that the description at fault does not satisfy.
-constexpr auto text(rule r) noexcept -> char const * {
-  switch (r) {
-    case rule::kept:             return "nothing is wrong";
-    case rule::format_unnamed:   return "a format has a name and says which manual it follows";
-    case rule::entry_width:      return "an entry is 4 or 8 bytes wide";
-    case rule::depth:            return "a format has 1 to 6 levels";
-    case rule::level_unnamed:    return "every level has a name";
-    case rule::index_ranges:     return "index ranges tile the input address, at most 64 bits with the tag";
-    case rule::output_width:     return "some leaf can say every output address below 2^output_bits";
-    case rule::vacant_is_absent: return "what an empty slot holds, zero if nothing else is said, is absent";
-    case rule::level_0:          return "level 0 holds leaves and no tables";
-    case rule::tables_above:     return "every level above level 0 can hold tables";
-    case rule::leaf_form:        return "a level lists described forms only, without gaps";
-    case rule::match_impossible: return "a match can hold, and looks at bits inside the entry";
-    case rule::field_unnamed:    return "no field lies behind an unnamed one";
-    case rule::field_outside:    return "fields lie inside the entry and apply to something";
-    case rule::fields_overlap:   return "no bit has two names";
-    case rule::bit_unnamed:      return "every bit that a rule uses has a name";
-    case rule::address_outside:  return "address pieces lie inside the entry and inside 64 bits";
-    case rule::address_overlap:  return "no entry bit and no address bit is said twice";
-    case rule::address_gap:      return "an address is said without gaps from its alignment upward";
-    case rule::address_shared:   return "address bits mean nothing else";
-    case rule::bits_shared:      return "memory type, software and carried bits mean nothing else";
-    case rule::base_is_reserved: return "a new entry has no bit that hardware rejects";
-    case rule::type_table:       return "the table of memory types fits its index, and not all are reserved";
-    case rule::masks:            return "live, software and carried bits agree with one another";
-    case rule::no_single:        return "a level with leaves has one that fills one slot";
-    case rule::run:              return "the slots of one leaf lie in one table";
-    case rule::table_entry:      return "a new table entry is read back with its address and withholds nothing";
-    case rule::leaf_entry:       return "a new leaf is read back as a leaf of its form, at its address, with its size";
-    case rule::rights_lost:      return "a leaf is read back with the rights it was given, if there are any";
-    case rule::memory_type_lost: return "a leaf is read back with its memory type";
-    case rule::flags_lost:       return "a leaf is read back with its accessed, dirty, global and software bits";
-  }
-  return "?";
-}
-
-/// The first rule that a description breaks: at which level, form or bit, and under which name.
-struct flaw {
-  rule        what  = rule::kept;
-  unsigned    level = 0;
-  char const *where = "";
-
-  constexpr explicit operator bool() const noexcept { return what != rule::kept; }
-};
-
 // --- the shape ----------------------------------------------------------------------------------------------------
+
+constexpr auto same_text(char const *a, char const *b) noexcept -> bool {
+  for (; *a == *b; ++a, ++b)
+    if (*a == 0) return true;
+  return false;
+}
 
 /// May both hold for one entry?
 constexpr auto compatible(match a, match b) noexcept -> bool { return ((a.value ^ b.value) & a.mask & b.mask) == 0; }
@@ -130,12 +81,13 @@ constexpr auto check_address(piece const (&pieces)[N], unsigned width, unsigned 
   u64 entry = 0, value = 0;
   for (auto const &p : pieces) {
     if (p.lo + p.width > width || p.to + p.width > 64) return {rule::address_outside, at.level, at.where};
-    if ((entry & p.mask()) != 0 || (value & p.target()) != 0) return {rule::address_overlap, at.level, at.where};
+    if (u64 const twice = value & p.target(); (entry & p.mask()) != 0 || twice != 0)
+      return {rule::address_overlap, at.level, at.where, twice != 0 ? trailing_ones(~twice) : unsigned{p.to}};
     entry |= p.mask();
     value |= p.target();
   }
   u64 const above = lo < 64 ? value >> lo : 0;
-  if (above == 0 || (above & (above + 1)) != 0) return {rule::address_gap, at.level, at.where};
+  if (above == 0 || (above & (above + 1)) != 0) return {rule::address_gap, at.level, at.where, lo + trailing_ones(above)};
   return {};
 }
 
@@ -191,13 +143,17 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
 
   u64 const all = below(8u * f.entry_bytes);
   for (unsigned n = 0; n < f.depth; ++n)
-    if (match const m = absent_of(dynamic{&f}, n); m.mask == 0 || ((m.mask | f.levels[n].vacant) & ~all) != 0 || !m(f.levels[n].vacant))
+    if (match const m = absent_of(dynamic{&f}, n); m.mask == 0)
+      return {rule::absent_all_or_none, n, f.name};
+    else if (((m.mask | f.levels[n].vacant) & ~all) != 0 || !m(f.levels[n].vacant))
       return {rule::vacant_is_absent, n, f.name};
 
   u64 reach = 0;
   for (unsigned n = 0; n < f.depth; ++n) {
     level const &one = f.levels[n];
     if (one.name == nullptr) return {rule::level_unnamed, n, f.name};
+    for (unsigned k = 0; k < n; ++k)
+      if (same_text(one.name, f.levels[k].name)) return {rule::named_twice, n, one.name};
     unsigned const end = one.shift + one.index_bits;
     bool const shared_entry = n == 0 && f.depth > 1 && f.levels[1].shift == one.shift;  // an indirect page descriptor
     if ((one.index_bits == 0) != shared_entry || one.shift == 0 || one.index_bits > 32 || end + f.tag_bits > f.input_width || f.input_width > 64 ||
@@ -237,9 +193,13 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
     if (n < field_count(f) && (one.lo + one.width > 8u * f.entry_bytes || one.width == 0 || one.on == 0))
       return {rule::field_outside, one.lo, one.name};
   }
-  for (unsigned n = 0; n < max_forms; ++n)
+  for (unsigned n = 0; n < max_forms; ++n) {
+    for (unsigned k = 0; k < n; ++k)
+      if (f.forms[n].name != nullptr && f.forms[k].name != nullptr && same_text(f.forms[n].name, f.forms[k].name))
+        return {rule::named_twice, n, f.forms[n].name};
     if (smallest_leaf(f, n) != 64)
       if (auto const e = check_form(f, n)) return e;
+  }
 
   if (f.depth > 1) {
     for (unsigned n = 0; n < 3; ++n) {
@@ -331,7 +291,11 @@ constexpr auto check_attributes(format const &f, unsigned n) noexcept -> flaw {
     if (!any || (usual & rights::writers) == rights::none) usual = want.allow;
     any = true;
   }
-  if (!any) return bad(rule::rights_lost);
+  if (!any) {
+    for (unsigned l = 0; l < f.depth; ++l)
+      if (holds(f.levels[l], n) && is_absent(h, l, one.base | granting(one.grants, rights::all))) return bad(rule::leaf_absent);
+    return bad(rule::rights_lost);
+  }
 
   want.allow = usual;
   for (unsigned i = 0; i < max_types; ++i) {

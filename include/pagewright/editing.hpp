@@ -6,6 +6,7 @@
 #include <expected>
 
 #include "duty.hpp"
+#include "encode.hpp"
 #include "ledger.hpp"
 
 namespace pagewright {

@@ -31,6 +31,7 @@ struct grant {
   rights unless = rights::none, with = rights::none;
 
   constexpr auto bits() const noexcept -> u64 { return on | off; }
+  constexpr auto in_use() const noexcept -> bool { return gives != rights::none; }
 };
 constexpr auto granted_by(rights r, u64 bits) noexcept -> grant { return {r, none_set(bits), bits, 0}; }
 constexpr auto refused_by(rights r, u64 bits) noexcept -> grant { return {r, all_set(bits), 0, bits}; }
@@ -38,6 +39,8 @@ constexpr auto refused_by(rights r, u64 bits) noexcept -> grant { return {r, all
 /// Rights that exclude one another whatever the entries say: having any of `when` takes `removes` away.
 struct exclusion {
   rights when = rights::none, removes = rights::none;
+
+  constexpr auto in_use() const noexcept -> bool { return when != rights::none; }
 };
 
 /// What the untranslated upper bits of an input address must be.
@@ -104,6 +107,8 @@ struct bound {
   piece limit{0, 0, 0};
   bool  lower    = false;
   u8    unit_lg2 = 0;
+
+  constexpr auto in_use() const noexcept -> bool { return limit.in_use(); }
 };
 
 /// Which entries a field name applies to: table entries, or leaves of form n.

@@ -2,6 +2,7 @@
 // Visit everything in a closed range of input addresses, in ascending order, table by table.
 #pragma once
 
+#include "encode.hpp"
 #include "walk.hpp"
 
 namespace pagewright {

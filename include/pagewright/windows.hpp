@@ -3,7 +3,7 @@
 // pointed anew for each table.
 #pragma once
 
-#include "entry.hpp"
+#include "encode.hpp"
 #include "memory.hpp"
 
 namespace pagewright {

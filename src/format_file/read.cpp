@@ -57,7 +57,8 @@ class reader {
     record(root_, f_, "the format");
     if (auto const e = check(f_)) {
       auto const at = place_of(e, f_, root_);
-      throw failure{at.source, fmt::format("{} breaks the rule that {}", at.what, text(e.what))};
+      auto const bit = e.bit == flaw::no_bit ? std::string{} : fmt::format(" (address bit {})", e.bit);
+      throw failure{at.source, fmt::format("{} breaks the rule that {}{}", at.what, text(e.what), bit)};
     }
   }
 
@@ -303,7 +304,8 @@ class reader {
     }
   }
   auto form_number(toml::node const &n, std::string_view key) const -> u8 {
-    if (n.is_integer()) return static_cast<u8>(integer(n, key, 0, max_forms - 1));
+    unsigned const described = forms_.empty() ? max_forms : static_cast<unsigned>(forms_.size());
+    if (n.is_integer()) return static_cast<u8>(integer(n, key, 0, described - 1));
     if (!n.is_string()) wrong_type(n, key, "the name or the number of a form");
     auto const wanted = n.as_string()->get();
     auto const found  = std::ranges::find(forms_, wanted);

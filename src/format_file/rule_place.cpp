@@ -28,6 +28,7 @@ using keys = std::initializer_list<char const *>;
     case rule::address_overlap:
     case rule::address_gap:      return address;
     case rule::address_shared:   return address_or_base;
+    case rule::leaf_absent:
     case rule::base_is_reserved: return base;
     case rule::bits_shared:
     case rule::type_table:
