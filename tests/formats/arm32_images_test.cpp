@@ -1,18 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every answer of the AArch32 fixtures, short and long descriptors: what QEMU and the guest's kernel say about
-// addresses
-// against walks of this library. Run time: a second.
+// Every answer of the AArch32 fixtures, short and long descriptors. Run time: a second.
 #include <pagewright/formats/arm32.hpp>
 
-#include <gtest/gtest.h>
-
-#include <cstdio>
-#include <map>
-
-#include <image/memory.hpp>
-#include <pagewright/walk.hpp>
-
-#include "answers.hpp"
+#include "images_agree.hpp"
 
 namespace {
 
@@ -41,12 +31,8 @@ struct processor {
     }
   }
 
-  struct outcome {
-    std::optional<u64> to;    // for a load in a privileged mode
-    bool               user;  // may the user do anything there?
-  };
   template <class Memory>
-  auto load(u64 va, Memory const &memory) const -> outcome {
+  auto load(u64 va, Memory const &memory) const -> golden::load_outcome {
     auto const space = arm32::half_of(ttbcr, u32(va));
     if (!space || !sides.contains(*space)) return {};
     auto const &[f, table] = sides.at(*space);
@@ -62,40 +48,7 @@ struct processor {
 };
 
 TEST(arm32_images, agree_with_the_emulator_and_the_guest_kernel_in_every_answer) {
-  unsigned checked = 0;
-  for (auto const &f : answers::find_fixtures()) {
-    if (f.arch != "arm") continue;
-    auto const source = image::image::open(std::vector{f.memory.string()});
-    ASSERT_TRUE(source) << source.error().message;
-    image::image_memory const memory{*source};
-    for (auto const &c : f.contexts) {
-      processor const cpu{c.registers};
-      auto const      a = answers::read_answers(c.answers_file);
-      ASSERT_FALSE(a.monitor.empty()) << f.name;
-      u64 agreed = 0, faults = 0, differed = 0;
-      auto const differs = [&](char kind, u64 va, std::optional<u64> want, std::optional<u64> got) {
-        if (++differed <= 10)
-          ADD_FAILURE() << f.name << std::hex << ", " << kind << ' ' << va << ": expected " << want.value_or(~u64{0})
-                        << ", got " << got.value_or(~u64{0}) << " (ffff...: no translation)";
-      };
-      for (auto const &[va, pa] : a.monitor) {
-        auto const got = cpu.load(va, memory);
-        if (got.to == pa) ++agreed, faults += !pa;
-        else differs('T', va, pa, got.to);
-      }
-      for (auto const &[va, pa] : a.guest) {
-        auto const got = cpu.load(va, memory);
-        if (pa ? got.to == pa && got.user : !got.user) ++agreed, faults += !pa;
-        else differs('G', va, pa, got.to);
-      }
-      EXPECT_EQ(differed, 0u) << f.name;
-      std::printf("%-40s %-6s %6llu agree (%llu without translation), %llu differ\n", f.name.c_str(), c.id.c_str(),
-                  static_cast<unsigned long long>(agreed), static_cast<unsigned long long>(faults),
-                  static_cast<unsigned long long>(differed));
-      ++checked;
-    }
-  }
-  if (checked == 0) GTEST_SKIP() << "no AArch32 fixture in the folders of PAGEWRIGHT_SAMPLES and PAGEWRIGHT_IMAGES";
+  golden::agrees_in_every_answer<processor>("arm");
 }
 
 }  // namespace

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Every answer of the s390x fixtures: what QEMU and the guest's kernel say about addresses against walks of this
-// library. Run time: a second.
+// Every answer of the s390x fixtures. Run time: a second.
 #include <pagewright/formats/s390x.hpp>
 
-#include <gtest/gtest.h>
-
-#include <cstdio>
-
-#include <image/memory.hpp>
-#include <pagewright/walk.hpp>
-
-#include "answers.hpp"
+#include "images_agree.hpp"
 
 namespace {
 
@@ -28,43 +20,15 @@ struct processor {
         description{s390x::tables(s390x::options_of(element, r.at("c0")))}, prefix{static_cast<u32>(r.at("prefix"))} {}
 
   template <class Memory>
-  auto translate(u64 va, Memory const &memory) const -> std::optional<u64> {
-    if (s390x::outside(element, {va})) return std::nullopt;
+  auto load(u64 va, Memory const &memory) const -> golden::load_outcome {
+    if (s390x::outside(element, {va})) return {};
     auto const t = walk(dynamic{&description}, root{element.table}, {va}, memory);
-    return t ? std::optional{s390x::absolute_of(t->address.value, prefix)} : std::nullopt;
+    return {t ? std::optional{s390x::absolute_of(t->address.value, prefix)} : std::nullopt, t.has_value()};
   }
 };
 
 TEST(s390x_images, agree_with_the_emulator_and_the_guest_kernel_in_every_answer) {
-  unsigned checked = 0;
-  for (auto const &f : answers::find_fixtures()) {
-    if (f.arch != "s390x") continue;
-    auto const source = image::image::open(std::vector{f.memory.string()});
-    ASSERT_TRUE(source) << source.error().message;
-    image::image_memory const memory{*source};
-    for (auto const &c : f.contexts) {
-      processor const cpu{c.registers};
-      auto const      a = answers::read_answers(c.answers_file);
-      ASSERT_FALSE(a.monitor.empty()) << f.name;
-      u64 agreed = 0, faults = 0, differed = 0;
-      for (auto const *const list : {&a.monitor, &a.guest})
-        for (auto const &[va, pa] : *list) {
-          auto const got = cpu.translate(va, memory);
-          if (got == pa) ++agreed, faults += !pa;
-          else if (++differed <= 10)
-            ADD_FAILURE() << f.name << std::hex << ", " << (list == &a.monitor ? 'T' : 'G') << ' ' << va
-                          << ": expected " << pa.value_or(~u64{0}) << ", got " << got.value_or(~u64{0})
-                          << " (ffff...: no translation)";
-        }
-      EXPECT_EQ(differed, 0u) << f.name;
-      EXPECT_EQ(agreed + differed, a.monitor.size() + a.guest.size());
-      std::printf("%-40s %-6s %6llu agree (%llu without translation), %llu differ\n", f.name.c_str(), c.id.c_str(),
-                  static_cast<unsigned long long>(agreed), static_cast<unsigned long long>(faults),
-                  static_cast<unsigned long long>(differed));
-      ++checked;
-    }
-  }
-  if (checked == 0) GTEST_SKIP() << "no s390x fixture in the folders of PAGEWRIGHT_SAMPLES and PAGEWRIGHT_IMAGES";
+  golden::agrees_in_every_answer<processor>("s390x");
 }
 
 TEST(s390x_images, hold_the_control_registers_in_their_notes) {
