@@ -42,6 +42,9 @@ auto parse_rights(std::string_view text, char scope) -> std::expected<rights_rul
   }
   if (no || !any)
     return refuse(blame::request, "--rights '{}' names no right; write letters r, w, x, for instance wx or !w", text);
+  for (auto const &side : {rule.kernel, rule.user, rule.either})
+    if ((side.wanted & side.unwanted) != 0)
+      return refuse(blame::request, "--rights '{}' asks for a right and forbids it: nothing can match", text);
   return rule;
 }
 

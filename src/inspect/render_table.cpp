@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include <algorithm>
 #include <iterator>
+#include <string>
+#include <utility>
 
 #include "number.hpp"
 #include "render.hpp"
@@ -152,19 +155,23 @@ void table_walks::show(explained_walk const &w) {
       auto const &d = w.through->description;
       std::size_t names = 5;
       for (unsigned n = 0; n < d.depth; ++n) names = std::max(names, std::string_view{d.levels[n].name}.size());
-      out_.put(fmt::format("  {:<{}} table {:#018x}  index {:>5}  entry {:#0{}x}  {:<8}", s.name, names, s.seen.table.value,
+      out_.put(fmt::format("  {:<{}} table {:#018x}  index {:>5}  entry {:#0{}x}  {}", s.name, names, s.seen.table.value,
                            s.seen.index, s.seen.entry, 2 + 2 * d.entry_bytes, text(s.seen.kind)));
+      std::size_t room = 8 - std::min<std::size_t>(8, std::string_view{text(s.seen.kind)}.size());
+      auto const  line_up = [&] { out_.put(std::string(std::exchange(room, 0), ' ')); };  // only before what follows
       tint(dim);
       auto const &fields = fields_[static_cast<std::size_t>(w.through - subject_.translated->views.data())];
       for (auto const &f : fields.of(d, s.seen.level, s.seen.entry)) {
         auto const value = f.value(s.seen.entry);
         if (value == 0) continue;
+        line_up();
         out_.put(' ');
         out_.put(f.label);
         if (f.width > 1) out_.put(fmt::format("={:#x}", value));
       }
       tint(plain);
       if (s.taken != rights::none) {
+        line_up();
         tint(yellow);
         out_.put("  takes ");
         put_rights(out_, s.taken);

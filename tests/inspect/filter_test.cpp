@@ -88,4 +88,13 @@ TEST(rights_rule, refuses_what_names_no_right) {
   }
 }
 
+TEST(rights_rule, refuses_what_nothing_can_match) {
+  for (auto const *bad : {"w!w", "k:r!r", "wx!w"}) {
+    auto const parsed = parse_rights(bad, 0);
+    ASSERT_FALSE(parsed) << "'" << bad << "'";
+    EXPECT_NE(parsed.error().message.find("nothing can match"), std::string::npos) << parsed.error().message;
+  }
+  EXPECT_TRUE(parse_rights("k:w u:!w", 0));
+}
+
 }  // namespace
