@@ -15,9 +15,10 @@ using keys = std::initializer_list<char const *>;
   static constexpr keys none{}, ranges{"index_bits"}, address{"address", "table_address"}, leaves{"leaves"},
       type{"type"}, run{"run_lg2"}, base{"base", "table_base", "zero", "table_zero"}, table{"table"},
       bytes{"slot_offset", "entry_bytes"}, width{"output_bits"}, is{"is", "table"}, grants{"grants"},
-      address_or_base{"address", "table_base"};
+      address_or_base{"address", "table_base"}, name{"name"};
   switch (r) {
     case rule::entry_width:      return bytes;
+    case rule::named_twice:      return name;
     case rule::index_ranges:     return ranges;
     case rule::output_width:     return width;
     case rule::level_0:          return table;
@@ -76,6 +77,7 @@ auto place_of(flaw const &e, format const &f, toml::table const &root) -> rule_p
 
   switch (e.what) {
     case rule::bit_unnamed: return in(&root, {"fields"}, fmt::format("a table entry (bit {})", e.level));
+    case rule::absent_all_or_none:
     case rule::vacant_is_absent:
       if (level != nullptr && (level->contains("absent") || level->contains("vacant")))
         return in(level, {"vacant", "absent"}, of_level("absent"));

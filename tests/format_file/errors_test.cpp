@@ -215,6 +215,8 @@ TEST(format_file, says_which_rule_of_check_is_broken_and_in_which_line) {
     {"base = [\"1:0\"]", "base = [\"1:0\"]\nrun_lg2 = 10", "toy.toml:27:10: level 'lower' breaks the rule that a level with leaves has one that fills one slot"},
     {"withheld = { clear = [2] }", "withheld = { set = [2] }",
      "toy.toml:34:10: form 'small' breaks the rule that a leaf is read back with the rights it was given, if there are any"},
+    {"name = \"lower\"", "name = \"upper\"", "toy.toml:17:8: level 'upper' breaks the rule that no two levels have one name, and no two forms"},
+    {"absent = { clear = [0] }", "absent = \"always\"", "toy.toml:4:10: format 'toy' breaks the rule that some entries are absent and some are not: what tells them looks at a bit"},
     // of a field
     {"{ name = \"T\", bits = 3, on = \"leaves\" },\n", "", "toy.toml:27:1: form 'small' (bit 3) breaks the rule that every bit that a rule uses has a name"},
     {"bits = \"39:12\" },", "bits = \"39:12\", on = \"leaves\" },", "toy.toml:8:10: a table entry (bit 12) breaks the rule that every bit that a rule uses has a name"},
