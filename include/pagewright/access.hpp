@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// The MMU itself: may this access happen, and if not, with which fault of the architecture? The walk says where an
+// address leads; what may be done there depends on the processor's control state and on rules that each architecture has
+// for itself. Those are a policy, one for each architecture: mmu/x86.hpp, mmu/riscv.hpp.
+#pragma once
+
+#include "walk.hpp"
+
+namespace pagewright {
+
+enum class access_kind : u8 {
+  read,
+  write,  // a read-modify-write is a write, whether or not it stores
+  fetch,  // of an instruction
+};
+
+constexpr auto text(access_kind k) noexcept -> char const * {
+  switch (k) {
+    case access_kind::read:  return "read";
+    case access_kind::write: return "write";
+    case access_kind::fetch: return "fetch";
+  }
+  return "?";
+}
+
+/// One access as the processor asks for it.
+struct access_request {
+  access_kind kind = access_kind::read;
+  bool user         = false;  // with the rights of user mode
+  bool implicit     = false;  // made by the processor for itself in any mode: descriptor tables, TSS. Never a user access
+  bool shadow_stack = false;  // by CALL, RET and the shadow-stack instructions (x86 CET)
+  bool stack        = false;  // through the stack segment: x86 reports a non-canonical address otherwise
+
+  friend constexpr auto operator==(access_request const &, access_request const &) -> bool = default;
+};
+
+/// The tables a walk went through, from the root down: what hardware marks as accessed, and what explanations show.
+class passage {
+ public:
+  constexpr void operator()(step const &s) noexcept {
+    if (count_ < max_depth) steps_[count_++] = s;
+  }
+  constexpr auto begin() const noexcept -> step const * { return steps_; }
+  constexpr auto end() const noexcept -> step const * { return steps_ + count_; }
+  constexpr auto size() const noexcept -> unsigned { return count_; }
+  /// The last entry read. Precondition: size() != 0.
+  constexpr auto last() const noexcept -> step const & { return steps_[count_ - 1]; }
+  /// What all table entries on the way leave, a leaf's own rights aside.
+  constexpr auto above() const noexcept -> rights {
+    auto left = rights::all;
+    for (auto const &s : *this)
+      if (s.kind == entry_kind::table) left &= s.allowed;
+    return left;
+  }
+
+ private:
+  step     steps_[max_depth]{};
+  unsigned count_ = 0;
+};
+
+/// What an architecture's rules must say:
+///   fault_type                       its fault, with all that software would be told
+///   input(h, at, request)            the address that is translated, without tags that are not looked at
+///   fault_of(walk's fault, at, request)           what an address that does not translate is reported as
+///   refuse(h, translation, passage, at, request)  the fault, if the permission check refuses; nothing if it does not
+///   table_mark(h, level)             what hardware sets in a table entry it uses; `never`: nothing
+template <class Mmu, class H>
+concept mmu_rules = requires(Mmu const &m, H h, input_address at, access_request const &r, fault const &f,
+                             translation const &t, passage const &p) {
+  typename Mmu::fault_type;
+  { m.input(h, at, r) } -> std::same_as<input_address>;
+  { m.fault_of(f, at, r) } -> std::same_as<typename Mmu::fault_type>;
+  { m.refuse(h, t, p, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
+  { m.table_mark(h, 0u) } -> std::same_as<match>;
+};
+
+/// What `mmu` answers to one access through the tables at `from`: the translation, or the architecture's fault. `way`
+/// gets the entries that were read. Changes nothing. Complexity: at most one load per level.
+template <handle H, class Mmu, readable_memory M>
+  requires mmu_rules<Mmu, H>
+constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory, passage &way)
+    -> std::expected<translation, typename Mmu::fault_type> {
+  way = {};
+  auto const found = walk(h, from, mmu.input(h, at, what), memory, way);
+  if (!found) return std::unexpected{mmu.fault_of(found.error(), at, what)};
+  if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
+  return *found;
+}
+
+/// The same, for whom the way does not matter.
+template <handle H, class Mmu, readable_memory M>
+  requires mmu_rules<Mmu, H>
+constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory)
+    -> std::expected<translation, typename Mmu::fault_type> {
+  passage way;
+  return access(h, from, at, what, mmu, memory, way);
+}
+
+/// The same, and marks entries as hardware does: once the access is allowed, every table entry on the way and the leaf as
+/// accessed, the leaf as dirty if it is written; nothing on a fault. (Hardware may mark tables before it finds the fault.)
+/// Each mark is set by compare-exchange; if an entry has changed meanwhile the access begins again.
+/// Complexity: as above, and one exchange per entry not yet marked; again for each change by others.
+template <handle H, class Mmu, writable_memory M>
+  requires mmu_rules<Mmu, H>
+constexpr auto access_and_mark(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory)
+    -> std::expected<translation, typename Mmu::fault_type> {
+  for (;;) {
+    passage way;
+    auto found = access(h, from, at, what, mmu, memory, way);
+    if (!found) return found;
+
+    bool changed = false;
+    for (step const &s : way) {
+      u64  now  = s.entry;
+      auto mark = [&now](match m) { now = m == never ? now : (now & ~m.mask) | m.value; };
+      if (s.kind == entry_kind::table) {
+        mark(mmu.table_mark(h, s.level));
+      } else {
+        with_form(h, unsigned{s.level}, s.entry, [&](form const &f) {
+          mark(f.accessed);
+          if (what.kind == access_kind::write) mark(f.dirty);
+        });
+        found->accessed = true;
+        found->dirty |= what.kind == access_kind::write;
+        found->entry = now;
+      }
+      u64 expected = s.entry;
+      if (now == s.entry) continue;
+      changed = !memory.compare_exchange(s.slot, h->word(), expected, now);
+      if (changed) break;
+    }
+    if (!changed) return found;
+  }
+}
+
+}  // namespace pagewright
