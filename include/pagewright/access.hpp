@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The MMU itself: may this access happen, and if not, with which fault of the architecture? The walk says where an
 // address leads; what may be done there depends on the processor's control state and on rules that each architecture has
-// for itself. Those are a policy, one for each architecture: mmu/x86.hpp, mmu/riscv.hpp.
+// for itself. Those are a policy, one for each architecture, in mmu/.
 #pragma once
 
 #include "walk.hpp"
@@ -26,7 +26,8 @@ constexpr auto text(access_kind k) noexcept -> char const * {
 /// One access as the processor asks for it.
 struct access_request {
   access_kind kind = access_kind::read;
-  bool user         = false;  // with the rights of user mode
+  bool user         = false;  // made in user mode
+  bool unprivileged = false;  // made by the kernel with the user's rights: LDTR and STTR on Arm
   bool implicit     = false;  // made by the processor for itself in any mode: descriptor tables, TSS. Never a user access
   bool shadow_stack = false;  // by CALL, RET and the shadow-stack instructions (x86 CET)
   bool stack        = false;  // through the stack segment: x86 reports a non-canonical address otherwise
@@ -58,20 +59,30 @@ class passage {
   unsigned count_ = 0;
 };
 
+/// `entry`, a leaf of shape `f`, marked as accessed, and as dirty if it is written.
+template <class Form>
+constexpr auto marked(Form const &f, u64 entry, access_kind kind) noexcept -> u64 {
+  auto const set = [&entry](match m) { entry = m == never ? entry : (entry & ~m.mask) | m.value; };
+  set(f->accessed);
+  if (kind == access_kind::write) set(f->dirty);
+  return entry;
+}
+
 /// What an architecture's rules must say:
-///   fault_type                       its fault, with all that software would be told
-///   input(h, at, request)            the address that is translated, without tags that are not looked at
-///   fault_of(walk's fault, at, request)           what an address that does not translate is reported as
+///   fault_type                                    its fault, with all that software would be told
+///   input(h, at, request)                         the address that is translated, without tags that are not looked at; or
+///                                                 the fault, if no table is consulted for it
+///   fault_of(h, walk's fault, at, request)        what an address that does not translate is reported as
 ///   refuse(h, translation, passage, at, request)  the fault, if the permission check refuses; nothing if it does not
-///   table_mark(h, level)             what hardware sets in a table entry it uses; `never`: nothing
+///   marked(h, step, request)                      the entry of an allowed access, table entry or leaf, as hardware marks it
 template <class Mmu, class H>
 concept mmu_rules = requires(Mmu const &m, H h, input_address at, access_request const &r, fault const &f,
-                             translation const &t, passage const &p) {
+                             translation const &t, passage const &p, step const &s) {
   typename Mmu::fault_type;
-  { m.input(h, at, r) } -> std::same_as<input_address>;
-  { m.fault_of(f, at, r) } -> std::same_as<typename Mmu::fault_type>;
+  { m.input(h, at, r) } -> std::same_as<std::expected<input_address, typename Mmu::fault_type>>;
+  { m.fault_of(h, f, at, r) } -> std::same_as<typename Mmu::fault_type>;
   { m.refuse(h, t, p, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
-  { m.table_mark(h, 0u) } -> std::same_as<match>;
+  { m.marked(h, s, r) } -> std::same_as<u64>;
 };
 
 /// What `mmu` answers to one access through the tables at `from`: the translation, or the architecture's fault. `way`
@@ -81,8 +92,10 @@ template <handle H, class Mmu, readable_memory M>
 constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory, passage &way)
     -> std::expected<translation, typename Mmu::fault_type> {
   way = {};
-  auto const found = walk(h, from, mmu.input(h, at, what), memory, way);
-  if (!found) return std::unexpected{mmu.fault_of(found.error(), at, what)};
+  auto const input = mmu.input(h, at, what);
+  if (!input) return std::unexpected{input.error()};
+  auto const found = walk(h, from, *input, memory, way);
+  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), at, what)};
   if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
   return *found;
 }
@@ -111,23 +124,12 @@ constexpr auto access_and_mark(H h, root from, input_address at, access_request 
 
     bool changed = false;
     for (step const &s : way) {
-      u64  now  = s.entry;
-      auto mark = [&now](match m) { now = m == never ? now : (now & ~m.mask) | m.value; };
-      if (s.kind == entry_kind::table) {
-        mark(mmu.table_mark(h, s.level));
-      } else {
-        with_form(h, unsigned{s.level}, s.entry, [&](form const &f) {
-          mark(f.accessed);
-          if (what.kind == access_kind::write) mark(f.dirty);
-        });
-        found->accessed = true;
-        found->dirty |= what.kind == access_kind::write;
-        found->entry = now;
-      }
-      u64 expected = s.entry;
-      if (now == s.entry) continue;
-      changed = !memory.compare_exchange(s.slot, h->word(), expected, now);
-      if (changed) break;
+      u64 const now = mmu.marked(h, s, what);
+      u64 expected  = s.entry;
+      if (now != s.entry && (changed = !memory.compare_exchange(s.slot, h->word(), expected, now))) break;
+      if (s.kind != entry_kind::leaf) continue;
+      found->entry = now;
+      with_form(h, unsigned{s.level}, now, [&](form const &f) { found->accessed = f.accessed(now), found->dirty = f.dirty(now); });
     }
     if (!changed) return found;
   }

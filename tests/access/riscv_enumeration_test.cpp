@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Every combination of entry bits, access and control bits that decides on RISC-V, held against a model written from the
-// specification. At size 1 every 11th of some 50 million cases is tried.
+// specification. At size 1 every 11th combination is tried.
 #include <pagewright/mmu/riscv.hpp>
 
 #include <gtest/gtest.h>

@@ -58,9 +58,12 @@ struct mmu {
   bool execute_as_read = false;  // sstatus.MXR: loads from executable pages succeed
 
   template <handle H>
-  static constexpr auto input(H, input_address at, access_request const &) noexcept -> input_address { return at; }
+  static constexpr auto input(H, input_address at, access_request const &) noexcept -> std::expected<input_address, exception> {
+    return at;
+  }
 
-  static constexpr auto fault_of(fault const &f, input_address at, access_request const &what) noexcept -> exception {
+  template <handle H>
+  static constexpr auto fault_of(H, fault const &f, input_address at, access_request const &what) noexcept -> exception {
     switch (f.why) {
       case fault_reason::unreadable:    return {access_fault(what.kind), at, denial::unreadable, f.level};
       case fault_reason::outside_input: return {page_fault(what.kind), at, denial::not_canonical, f.level};
@@ -78,9 +81,13 @@ struct mmu {
     return exception{page_fault(what.kind), at, why, t.level};
   }
 
-  /// A is reserved in pointers.
+  /// The leaf alone: A is reserved in pointers. With Svade there is nothing to mark: what is not marked was refused.
   template <handle H>
-  static constexpr auto table_mark(H, unsigned) noexcept -> match { return never; }
+  static constexpr auto marked(H h, step const &s, access_request const &what) noexcept -> u64 {
+    u64 now = s.entry;
+    if (s.kind == entry_kind::leaf) with_form(h, unsigned{s.level}, now, [&](auto f) { now = pagewright::marked(f, now, what.kind); });
+    return now;
+  }
 
  private:
   static constexpr auto page_fault(access_kind k) noexcept -> cause {
@@ -100,7 +107,7 @@ struct mmu {
     if (!what.user && user_page && (what.kind == access_kind::fetch || !user_memory)) return denial::user_page;
     switch (what.kind) {
       case access_kind::read:
-        if (!has(rights::readers) && !(execute_as_read && executable)) return denial::not_readable;
+        if (!has(rights::readers) && !execute_as_read) return denial::not_readable;  // what is not readable is executable
         break;
       case access_kind::write:
         if (!has(rights::writers)) return denial::not_writable;

@@ -79,17 +79,18 @@ struct mmu {
   /// The address that is translated. Masking concerns data, and an address's own half: bit 63 stays and says which half;
   /// the bits up to the sign bit are replaced by that bit, so that it must agree with 63.
   template <handle H>
-  constexpr auto input(H, input_address at, access_request const &r) const noexcept -> input_address {
+  constexpr auto input(H, input_address at, access_request const &r) const noexcept -> std::expected<input_address, exception> {
     bool const    upper = at.value >> 63 != 0;
     masking const how   = upper ? supervisor_masking : user_masking;
     if (how == masking::off || r.kind == access_kind::fetch) return at;
     unsigned const sign = how == masking::lam48 ? 47 : 56;
     u64 const      bits = ones(sign + 1, 62 - sign);
-    return {(at.value >> sign & 1) != 0 ? at.value | bits : at.value & ~bits};
+    return input_address{(at.value >> sign & 1) != 0 ? at.value | bits : at.value & ~bits};
   }
 
   /// Levels are examined from the top; a reserved bit above an entry that is not present is reported as reserved.
-  constexpr auto fault_of(fault const &f, input_address at, access_request const &r) const noexcept -> exception {
+  template <handle H>
+  constexpr auto fault_of(H, fault const &f, input_address at, access_request const &r) const noexcept -> exception {
     switch (f.why) {
       case fault_reason::outside_input:
         return {r.stack ? exception_vector::stack_fault : exception_vector::general_protection, 0, at, denial::not_canonical, f.level};
@@ -109,10 +110,13 @@ struct mmu {
                      why != denial::none ? why : key, t.level};
   }
 
-  /// PAE PDPTEs are in registers; they have no accessed flag.
+  /// Accessed in every entry, dirty in the leaf (SDM 5.8). PAE PDPTEs are in registers; they have no accessed flag.
   template <handle H>
-  static constexpr auto table_mark(H h, unsigned level) noexcept -> match {
-    return h->levels[level].loaded ? never : all_set(a);
+  static constexpr auto marked(H h, step const &s, access_request const &r) noexcept -> u64 {
+    if (s.kind == entry_kind::table) return h->levels[s.level].loaded ? s.entry : s.entry | a;
+    u64 now = s.entry;
+    with_form(h, unsigned{s.level}, now, [&](auto f) { now = pagewright::marked(f, now, r.kind); });
+    return now;
   }
 
  private:
