@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What an x86 processor allows, and the page fault it raises if it does not.
 // Intel SDM volume 3A 5.6 (access rights), 5.7 (page-fault exceptions), 5.8 (accessed and dirty flags); AMD APM 2, 5.6.
+// The numbers are those of editions in which paging is chapter 5; it was chapter 4 before, as formats/x86.hpp has it.
 #pragma once
 
 #include "../access.hpp"
