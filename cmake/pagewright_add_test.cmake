@@ -62,7 +62,8 @@ function(pagewright_add_test)
                   "PAGEWRIGHT_IMAGES=${PAGEWRIGHT_IMAGES}")
   if(arg_ONE_ENTRY)
     add_test(NAME ${arg_NAME} COMMAND ${target} --gtest_brief=1)
-    set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${labels}" ENVIRONMENT "${environment}")
+    set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} COST ${arg_TIMEOUT} LABELS "${labels}"
+                                                 ENVIRONMENT "${environment}")  # the longest first
     return()
   endif()
   gtest_discover_tests(${target} TEST_PREFIX "${arg_NAME}." TEST_LIST tests DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
