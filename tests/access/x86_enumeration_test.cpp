@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Every combination of entry bits, access and control bits that decides, held against a model written from the manual:
-// the idea of the access test of kvm-unit-tests. At size 1 every 31st of some 330 million cases is tried.
+// the idea of the access test of kvm-unit-tests. At size 1 every 31st of some 360 million cases is tried.
 #include <pagewright/mmu/x86.hpp>
 
 #include <gtest/gtest.h>
