@@ -23,6 +23,23 @@ constexpr auto text(access_kind k) noexcept -> char const * {
   return "?";
 }
 
+/// What a stage of translation wants of the stage below it (nested.hpp): each address it uses is one the latter translates.
+enum class purpose : u8 {
+  data,        // the output of the stage above: what the access is about
+  table_load,  // reading one of its table entries
+  table_mark,  // writing one, to mark it accessed or dirty
+};
+
+/// What a stage knows of the one above it.
+struct stage_above {
+  purpose            wants = purpose::data;
+  input_address      input{};              // what the topmost stage was asked for
+  bool               in_register = false;  // the entry was read ahead, when the root was loaded (PAE PDPTE)
+  translation const *page = nullptr;       // of data: what the stage above says of it, valid during the call
+
+  friend constexpr auto operator==(stage_above const &, stage_above const &) -> bool = default;
+};
+
 /// One access as the processor asks for it.
 struct access_request {
   access_kind kind = access_kind::read;
@@ -31,9 +48,20 @@ struct access_request {
   bool implicit     = false;  // made by the processor for itself in any mode: descriptor tables, TSS. Never a user access
   bool shadow_stack = false;  // by CALL, RET and the shadow-stack instructions (x86 CET)
   bool stack        = false;  // through the stack segment: x86 reports a non-canonical address otherwise
+  std::optional<stage_above> above{};  // of a stage below another; nothing too if the one above is off
 
   friend constexpr auto operator==(access_request const &, access_request const &) -> bool = default;
 };
+
+/// Is the access one to a table of the stage above?
+constexpr auto is_of_table(access_request const &what) noexcept -> bool {
+  return what.above && what.above->wants != purpose::data;
+}
+/// What it does there: loads read, marks write, whatever the access is that they are for.
+constexpr auto done_by(access_request const &what) noexcept -> access_kind {
+  if (!is_of_table(what)) return what.kind;
+  return what.above->wants == purpose::table_mark ? access_kind::write : access_kind::read;
+}
 
 /// The tables a walk went through, from the root down: what hardware marks as accessed, and what explanations show.
 class passage {
@@ -109,9 +137,27 @@ constexpr auto access(H h, root from, input_address at, access_request const &wh
   return access(h, from, at, what, mmu, memory, way);
 }
 
-/// The same, and marks entries as hardware does: once the access is allowed, every table entry on the way and the leaf as
-/// accessed, the leaf as dirty if it is written; nothing on a fault. (Hardware may mark tables before it finds the fault.)
-/// Each mark is set by compare-exchange; if an entry has changed meanwhile the access begins again.
+/// Marks as hardware does what an allowed access came through: `way` and the leaf of `found`, which then says so too.
+/// `reach(step, changes)` says where in `memory` an entry lies, or nothing if it cannot be reached any more. Each mark is
+/// set by compare-exchange; false if an entry is not what it was any more, and the access must begin again.
+template <handle H, class Mmu, writable_memory M, class Reach>
+constexpr auto mark(H h, Mmu const &mmu, passage const &way, access_request const &what, translation &found, M &memory, Reach reach)
+    -> bool {
+  for (step const &s : way) {
+    u64 const now   = mmu.marked(h, s, what);
+    u64 expected    = s.entry;
+    auto const slot = reach(s, now != s.entry);
+    if (!slot || (now != s.entry && !memory.compare_exchange(*slot, h->word(), expected, now))) return false;
+    if (s.kind != entry_kind::leaf) continue;
+    found.entry = now;
+    with_form(h, unsigned{s.level}, now, [&](auto f) { found.accessed = f->accessed(now), found.dirty = f->dirty(now); });
+  }
+  return true;
+}
+
+/// As access, and marks: once the access is allowed, every table entry on the way and the leaf as accessed, the leaf as
+/// dirty if it is written; nothing on a fault. (Hardware may mark tables before it finds the fault.)
+/// If an entry has changed meanwhile the access begins again.
 /// Complexity: as above, and one exchange per entry not yet marked; again for each change by others.
 template <handle H, class Mmu, writable_memory M>
   requires mmu_rules<Mmu, H>
@@ -121,17 +167,8 @@ constexpr auto access_and_mark(H h, root from, input_address at, access_request 
     passage way;
     auto found = access(h, from, at, what, mmu, memory, way);
     if (!found) return found;
-
-    bool changed = false;
-    for (step const &s : way) {
-      u64 const now = mmu.marked(h, s, what);
-      u64 expected  = s.entry;
-      if (now != s.entry && (changed = !memory.compare_exchange(s.slot, h->word(), expected, now))) break;
-      if (s.kind != entry_kind::leaf) continue;
-      found->entry = now;
-      with_form(h, unsigned{s.level}, now, [&](form const &f) { found->accessed = f.accessed(now), found->dirty = f.dirty(now); });
-    }
-    if (!changed) return found;
+    auto const here = [](step const &s, bool) { return std::optional{s.slot}; };
+    if (mark(h, mmu, way, what, *found, memory, here)) return found;
   }
 }
 

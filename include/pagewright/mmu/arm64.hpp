@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an AArch64 processor allows in stage 1, and the abort it takes if it does not.
+// What an AArch64 processor allows in stage 1, and the abort it takes if it does not. Stage 2: arm64_stage2.hpp.
 // Arm ARM DDI 0487 D8.4 (permissions), D8.5 (access flag, dirty state), D8.15 (faults), D24.2.40 (ESR_EL1). Permission
 // indirection and overlays (FEAT_S1PIE, FEAT_S1POE) are not described.
 #pragma once
@@ -40,7 +40,9 @@ constexpr auto code_of(fault_status s, int level) noexcept -> u32 {
 }
 
 /// Why, for people, where the status does not say it.
-enum class denial : u8 { none, not_mapped, not_for_user, read_only, no_execute, pan, wxn, e0pd, walks_disabled };
+enum class denial : u8 {
+  none, not_mapped, not_for_user, read_only, no_execute, pan, wxn, e0pd, walks_disabled, no_read, device_tables,
+};
 
 constexpr auto text(denial why) noexcept -> char const * {
   switch (why) {
@@ -53,6 +55,8 @@ constexpr auto text(denial why) noexcept -> char const * {
     case denial::wxn:            return "SCTLR.WXN: what may be written may not be executed";
     case denial::e0pd:           return "TCR.E0PD keeps EL0 from this half";
     case denial::walks_disabled: return "TCR.EPD: no walks of this half";
+    case denial::no_read:        return "stage 2 does not let it be read";
+    case denial::device_tables:  return "HCR.PTW: tables must not lie in Device memory";
   }
   return "?";
 }
@@ -64,9 +68,15 @@ struct abort {
   fault_status  status = fault_status::translation;
   int           level  = 0; // the architecture's
   denial        why    = denial::none;
+  u64           hpfar  = 0; // HPFAR_EL2, of an abort to EL2 for which the architecture defines it
 
   friend constexpr auto operator==(abort const &, abort const &) -> bool = default;
 };
+
+/// ESR_ELx. `ec` is that of a data abort: of an instruction abort it is four less, and nothing was written.
+constexpr auto syndrome(u64 ec, bool fetch, bool wrote, fault_status s, int level) noexcept -> u64 {
+  return (fetch ? ec - 4 : ec) << 26 | bit(25) | (wrote && !fetch ? bit(6) : 0) | code_of(s, level);
+}
 
 /// The state that decides beside the tables. What changes how entries are read (TG, TxSZ, DS, HPD, TBI, HA, HD) is a
 /// parameter of the format.
@@ -124,12 +134,10 @@ struct mmu {
   template <handle H>
   static constexpr auto taken(H h, fault_status s, int level, input_address at, access_request const &what, denial why) noexcept
       -> abort {
-    bool const fetch = what.kind == access_kind::fetch;
-    u64 const  ec    = (fetch ? 0x20u : 0x24u) + (what.user ? 0u : 1u);  // from a lower level, or the same
-    u64 const  wnr   = what.kind == access_kind::write ? bit(6) : 0;
-    u64 const  tag   = ~pagewright::below(64u - h->tag_bits);
-    u64 const  far   = (at.value & bit(55)) != 0 ? at.value | tag : at.value & ~tag;
-    return {ec << 26 | bit(25) | wnr | code_of(s, level), {far}, s, level, why};
+    u64 const ec  = what.user ? 0x24 : 0x25;  // from a lower level, or the same
+    u64 const tag = ~pagewright::below(64u - h->tag_bits);
+    u64 const far = (at.value & bit(55)) != 0 ? at.value | tag : at.value & ~tag;
+    return {syndrome(ec, what.kind == access_kind::fetch, what.kind == access_kind::write, s, level), {far}, s, level, why};
   }
 
   /// D8.4.1. That EL1 does not execute what EL0 may write is among the rights already.
