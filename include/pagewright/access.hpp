@@ -87,13 +87,21 @@ class passage {
   unsigned count_ = 0;
 };
 
-/// `entry`, a leaf of shape `f`, marked as accessed, and as dirty if it is written.
-template <class Form>
-constexpr auto marked(Form const &f, u64 entry, access_kind kind) noexcept -> u64 {
-  auto const set = [&entry](match m) { entry = m == never ? entry : (entry & ~m.mask) | m.value; };
-  set(f->accessed);
-  if (kind == access_kind::write) set(f->dirty);
-  return entry;
+/// The entry of `s` as hardware marks it for an access of this kind: a table entry as accessed, where the format has a
+/// mark for that; a leaf as accessed, and as dirty if it is written.
+template <handle H>
+constexpr auto marked(H h, step const &s, access_kind kind) noexcept -> u64 {
+  u64 now = s.entry;
+  auto const set = [&now](match m) { now = m == never ? now : (now & ~m.mask) | m.value; };
+  if (s.kind == entry_kind::table) {
+    if (h->levels[s.level].narrows) set(h->table_accessed);
+  } else {
+    with_form(h, unsigned{s.level}, s.entry, [&](auto f) {
+      set(f->accessed);
+      if (kind == access_kind::write) set(f->dirty);
+    });
+  }
+  return now;
 }
 
 /// What an architecture's rules must say:

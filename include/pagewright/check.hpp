@@ -63,7 +63,7 @@ constexpr auto used_bits(format const &f, unsigned n) noexcept -> u64 {
          f.software | f.carried | address_bits(f, n);
 }
 constexpr auto used_bits(format const &f) noexcept -> u64 {
-  u64 mask = f.table_global.mask | f.table_says | f.next_level.mask();
+  u64 mask = f.table_global.mask | f.table_accessed.mask | f.table_says | f.next_level.mask();
   for (bound const &b : f.table_bounds)
     if (b.limit.width != 0) mask |= b.limit.mask() | b.when.mask;
   for (unsigned l = 1; l < f.depth; ++l)
@@ -214,7 +214,7 @@ constexpr auto check_shape(format const &f) noexcept -> flaw {
       level const &one = f.levels[n];
       dynamic const h{&f};
       if (one.slot_offset + unsigned{f.entry_bytes} > 1u << stride_lg2(h, n)) return {rule::entry_width, n, one.name};
-      u64 said = f.table_global.mask | f.next_level.mask();
+      u64 said = f.table_global.mask | f.next_level.mask() | (one.narrows ? f.table_accessed.mask : 0);
       for (bound const &b : f.table_bounds) said |= b.limit.mask();
       for (auto const &row : f.table_grants)
         if (one.narrows) said |= row.bits() | row.withheld.mask;

@@ -91,7 +91,7 @@ struct level {
   form_list leaves{};
   u8    slot_lg2 = 0;              // distance of slots, 0: entry_bytes (NVIDIA dual entries lie 16 bytes apart)
   u8    slot_offset = 0;           // where in its slot the entry lies
-  bool  narrows = true;            // format::table_grants apply to this level's table entries (not to a PAE PDPTE)
+  bool  narrows = true;            // format::table_grants and table_accessed apply to its table entries (not to a PAE PDPTE)
   bool  loaded = false;            // hardware holds the slots in registers from the load of the root on (PAE PDPTEs)
   match absent{};                  // `never`: format::absent
   u64   vacant = 0;                // what an empty slot holds; an absent entry other than this is a note of software's
@@ -151,6 +151,7 @@ struct format {
                                     // bits are zero in all input addresses (AMD-Vi)
   grant     table_grants[6]{};      // how table entries narrow the rights of what lies below; none: they do not
   match     table_global{};         // a table entry that makes everything below global
+  match     table_accessed{};       // a table entry that hardware went through
   u64       table_says = 0;         // further bits by which a table entry says something of all below (a domain)
   exclusion excludes[2]{};
 

@@ -2,6 +2,7 @@
 // Everything that runs without an operating system, but no format: include pagewright/formats/... for those you need.
 #pragma once
 
+#include "access.hpp"
 #include "address.hpp"
 #include "backing.hpp"
 #include "bits.hpp"
@@ -15,6 +16,7 @@
 #include "handle.hpp"
 #include "ledger.hpp"
 #include "memory.hpp"
+#include "nested.hpp"
 #include "page.hpp"
 #include "planned.hpp"
 #include "print.hpp"

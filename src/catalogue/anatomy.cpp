@@ -198,6 +198,7 @@ auto meaning_of(format const &f, entry_shape s, named_bits const &field) -> std:
     if (level.narrows)
       for (auto const &row : f.table_grants) add_grant(text, f, scope, row, bits);
     add_flag(text, f, scope, f.table_global, bits, "everything below is global");
+    if (level.narrows) add_flag(text, f, scope, f.table_accessed, bits, "accessed");
     if ((f.table_says & bits) != 0) add(text, "says something of everything below");
     if ((f.next_level.mask() & bits) != 0) add(text, "the level of the next table, counted from 1");
     for (auto const &b : f.table_bounds)
@@ -267,6 +268,7 @@ auto decisive_bits(format const &f, entry_shape s) -> u64 {
   if (f.levels[s.level].table == never) bits &= ~f.next_level.mask();
   if (s.is_table()) {
     bits |= occupied(table_address_of(h, s.level)) | f.table_global.mask | f.table_says;
+    if (f.levels[s.level].narrows) bits |= f.table_accessed.mask;
     if (f.levels[s.level].narrows)
       for (auto const &row : f.table_grants) bits |= row.gives == rights::none ? 0 : row.withheld.mask;
     for (auto const &b : f.table_bounds) bits |= b.limit.mask() | b.when.mask;

@@ -111,6 +111,7 @@ void explain_table(decoded_entry &e) {
   e.next             = skipped ? *skipped : e.level - 1;
   if (skipped && e.level - *skipped > 1)
     note(e, "it skips {} levels, whose index bits must be 0", e.level - *skipped - 1);
+  if (f.table_accessed(e.entry) && f.levels[e.level].narrows) note(e, "hardware went through it");
   if (f.table_global(e.entry)) note(e, "everything below it is global");
   if (!f.levels[e.level].narrows && f.table_grants[0].gives != rights::none)
     note(e, "entries of this level do not narrow rights");

@@ -153,6 +153,8 @@ void say_marks(sentences &out, format const &f) {
     say(out, "A leaf was accessed if {}. {}", accessed,
         f.unaccessed_faults ? "Software sets the mark: a leaf without it does not translate."
                             : "Hardware sets the mark.");
+  if (f.table_accessed != never)
+    say(out, "Hardware marks table entries it went through: {}.", match_text(f, on_tables, f.table_accessed));
   if (!dirty.empty()) say(out, "A leaf was written to if {}.", dirty);
   if (!global.empty()) say(out, "A leaf is global, valid in all address spaces, if {}.", global);
   if (f.table_global != never)

@@ -131,7 +131,7 @@ template <one<format> T, class V>
 void members(T &f, V &&visit) {
   auto &[name, spec, entry_bytes, order, depth, upper, input_width, tag_bits, output_bits, levels, forms, absent,
          reserved_leaf, reserved_table, low_address_zero, unaccessed_faults, table_address, table_bounds, next_level,
-         table_grants, table_global, table_says, excludes, types, software, carried, live, break_before_make,
+         table_grants, table_global, table_accessed, table_says, excludes, types, software, carried, live, break_before_make,
          resizes_live, resizing, caches_absent, fields] = f;
   using level_type = std::remove_extent_t<std::remove_reference_t<decltype(levels)>>;
   using depth_type = std::remove_reference_t<decltype((f.depth))>;
@@ -152,6 +152,7 @@ void members(T &f, V &&visit) {
   visit("table_bounds", table_bounds, as_is{});
   visit("next_level", next_level, from_zero{});
   visit("table_global", table_global, as_is{});
+  visit("table_accessed", table_accessed, as_is{});
   visit("table_says", table_says, as_is{});
   visit("table_grants", table_grants, as_is{});
   visit("excludes", excludes, as_is{});

@@ -132,6 +132,7 @@ class differences {
     compare("next_level", a.next_level, b.next_level);
     compare("table_grants", a.table_grants, b.table_grants);
     compare("table_global", a.table_global, b.table_global);
+    compare("table_accessed", a.table_accessed, b.table_accessed);
     compare("table_says", a.table_says, b.table_says);
     compare("excludes", a.excludes, b.excludes);
     compare("types", a.types, b.types);

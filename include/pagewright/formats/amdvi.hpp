@@ -59,6 +59,7 @@ constexpr auto v1(v1_options const &o = {}) noexcept -> format {
     .depth = static_cast<u8>(o.mode), .output_bits = m, .forms = {leaf, leaf}, .absent = none_set(pr),
     .table_address = {{12, static_cast<u8>(m - 12), 12}}, .next_level = {9, 3, 0},
     .table_grants  = {granted_by(rights::readers, ir), granted_by(rights::writers, iw)},
+    .table_accessed = o.hardware_accessed ? all_set(a) : never,
     .types = {memory_type::pma, memory_type::wb},
     .software = ones(1, 4) | ones(7, 2) | bit(63), .carried = idle | bit(59), .caches_absent = o.np_cache};
 

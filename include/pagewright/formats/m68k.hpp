@@ -50,7 +50,7 @@ constexpr auto tables(options const &o = {}) noexcept -> format {
                .accessed = all_set(bit(3)), .dirty = all_set(bit(4)), .global = all_set(bit(10)), .base = 1}},
     .absent = none_set(bit(1)),                       // UDT 00, 01
     .table_address = {{9, 23, 9}}, .table_grants = {no_write},
-    .types = {memory_type::wt, memory_type::wb, memory_type::uc, memory_type::nc},
+    .table_accessed = all_set(bit(3)), .types = {memory_type::wt, memory_type::wb, memory_type::uc, memory_type::nc},
     .software = ones(11, lo - 11u), .carried = ones(8, 2), .caches_absent = !sixty};
   f.levels[at]     = {"page", lo, slots, o.indirect ? match{3, 2} : never, o.indirect ? u64{2} : u64{0}, 0, {0}};
   f.levels[at + 1] = {"pointer", 18, 7, all_set(bit(1)), 2, 0};
@@ -148,7 +148,7 @@ constexpr auto tables_030(options_030 const &o = {}) noexcept -> format {
       {.name = "page", .is = {dt, flag(0)}, .address = {address}, .grants = {no_write, no_user}, .type = {inhibit},
        .accessed = all_set(flag(3)), .dirty = all_set(flag(4)), .base = flag(0) | fill}},
     .absent = none_set(dt), .table_address = {{4, 28, 4}},
-    .table_grants = {no_write, no_user}, .types = {memory_type::pma, memory_type::uc},
+    .table_grants = {no_write, no_user}, .table_accessed = all_set(flag(3)), .types = {memory_type::pma, memory_type::uc},
     .software = wide ? below(ps) : ones(8, ps - 8u), .caches_absent = true};
   f.forms[1]      = f.forms[0];
   f.forms[1].name = "early termination";

@@ -57,6 +57,7 @@ constexpr auto second_stage(second_stage_options const &o = {}) noexcept -> form
     .forms = {leaf, leaf}, .absent = none_set(r | w), .low_address_zero = true,
     .table_address = {{12, static_cast<u8>(m - 12), 12}},
     .table_grants  = {granted_by(rights::readers, r), granted_by(rights::writers, w)},
+    .table_accessed = o.accessed_dirty ? all_set(a) : never,
     .types = {memory_type::pma, o.snoop_control ? memory_type::wb : memory_type::reserved},
     .software = bit(10) | ones(52, 10) | bit(63), .carried = ones(2, 5) | idle | (o.device_tlb ? tm : 0),
     .caches_absent = o.caching_mode};

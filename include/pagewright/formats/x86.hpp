@@ -81,7 +81,7 @@ constexpr auto paging_4level(options const &o = {}) noexcept -> format {
        .shared = told, .base = p | ps | c, .zero = hi | ones(13, 8)}},
     .absent = none_set(p), .low_address_zero = true,
     .table_address = {{12, static_cast<u8>(m - 12), 12}},
-    .table_grants  = {granted_by(rights::writers, rw), granted_by(rights::user, us)},
+    .table_grants  = {granted_by(rights::writers, rw), granted_by(rights::user, us)}, .table_accessed = all_set(a),
     .software = avl | ones(52, 7) | (o.protection_keys ? 0 : ones(59, 4)),
     .carried  = o.protection_keys ? ones(59, 4) : 0};
 
@@ -168,7 +168,7 @@ constexpr auto paging_32(options const &o = {}) noexcept -> format {
        .base = p | ps, .zero = ones(m - 19, 41u - m)}},
     .absent = none_set(p),
     .table_address = {{12, 20, 12}},
-    .table_grants  = {granted_by(rights::writers, rw), granted_by(rights::user, us)},
+    .table_grants  = {granted_by(rights::writers, rw), granted_by(rights::user, us)}, .table_accessed = all_set(a),
     .software = avl};
 
   name_fields(f, {

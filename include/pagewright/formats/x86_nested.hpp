@@ -74,8 +74,10 @@ constexpr auto four_level(options const &o = {}) noexcept -> format {
                 (ve ? sve : 0)};
 
   if (o.paging_write) f.reserved_leaf[3] = {r | pw, pw};
-  if (o.accessed_dirty)
+  if (o.accessed_dirty) {
     for (unsigned n : {0u, 1u}) f.forms[n].accessed = all_set(a), f.forms[n].dirty = all_set(d);
+    f.table_accessed = all_set(a);
+  }
   if (!o.large_pages) f.levels[1] = {"PD", 21, 9, always, 0, hi | ones(3, 5)};
   if (!o.gigabyte_pages) f.levels[2] = {"PDPT", 30, 9, always, 0, hi | ones(3, 5)};
 

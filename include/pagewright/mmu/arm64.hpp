@@ -118,13 +118,8 @@ struct mmu {
   /// The access flag where hardware manages it; of what hardware manages the dirty state of, writing clears AP[2] (D8.5).
   template <handle H>
   static constexpr auto marked(H h, step const &s, access_request const &what) noexcept -> u64 {
-    if (s.kind != entry_kind::leaf) return s.entry;  // without hardware management what is not marked was refused
-    bool const managed = (s.entry & dbm) != 0;
-    u64 now = s.entry;
-    with_form(h, unsigned{s.level}, now, [&](auto f) {
-      now = pagewright::marked(f, now, managed ? what.kind : access_kind::read);
-    });
-    return now;
+    bool const managed = (s.entry & dbm) != 0;  // without hardware management what is not marked was refused
+    return pagewright::marked(h, s, managed ? what.kind : access_kind::read);
   }
 
  private:

@@ -84,9 +84,7 @@ struct mmu {
   /// The leaf alone: A is reserved in pointers. With Svade there is nothing to mark: what is not marked was refused.
   template <handle H>
   static constexpr auto marked(H h, step const &s, access_request const &what) noexcept -> u64 {
-    u64 now = s.entry;
-    if (s.kind == entry_kind::leaf) with_form(h, unsigned{s.level}, now, [&](auto f) { now = pagewright::marked(f, now, what.kind); });
-    return now;
+    return pagewright::marked(h, s, what.kind);
   }
 
  private:

@@ -114,10 +114,7 @@ struct mmu {
   /// Accessed in every entry, dirty in the leaf (SDM 5.8). PAE PDPTEs are in registers; they have no accessed flag.
   template <handle H>
   static constexpr auto marked(H h, step const &s, access_request const &r) noexcept -> u64 {
-    if (s.kind == entry_kind::table) return h->levels[s.level].loaded ? s.entry : s.entry | a;
-    u64 now = s.entry;
-    with_form(h, unsigned{s.level}, now, [&](auto f) { now = pagewright::marked(f, now, r.kind); });
-    return now;
+    return pagewright::marked(h, s, r.kind);
   }
 
  private:
