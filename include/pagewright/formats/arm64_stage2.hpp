@@ -3,6 +3,9 @@
 // side by side as one root. Arm ARM DDI 0487 D8.2.2 (concatenated tables), D8.3.2 (descriptors), D8.4.2 (permissions).
 #pragma once
 
+#include <expected>
+#include <optional>
+
 #include "arm64.hpp"
 
 namespace pagewright::arm64 {
@@ -97,6 +100,61 @@ static_assert(is_well_formed<stage2_4k_40>());
 static_assert(is_well_formed<stage2_4k_48>());
 static_assert(is_well_formed<stage2_16k_40>());
 static_assert(is_well_formed<stage2_64k_40>());
+
+// --- system registers ---------------------------------------------------------------------------------------------
+
+/// `o` with as many levels as a start level gives, by tables side by side as the root or without; nothing if its input
+/// size does not go with that many (DDI 0487 D8.2.5).
+constexpr auto with_levels(stage2_options o, unsigned levels) noexcept -> std::optional<stage2_options> {
+  for (bool const side_by_side : {true, false}) {
+    o.concatenated = side_by_side;
+    if (stage2(o).depth == levels) return o;
+  }
+  return std::nullopt;
+}
+
+/// Why VTCR_EL2 gives no tables.
+enum class no_stage2 : u8 { granule_reserved, size_out_of_range, start_level };
+
+constexpr auto text(no_stage2 why) noexcept -> char const * {
+  switch (why) {
+    case no_stage2::granule_reserved:  return "VTCR_EL2.TG0 holds a reserved granule";
+    case no_stage2::size_out_of_range: return "VTCR_EL2.T0SZ is out of range for the granule";
+    case no_stage2::start_level:       return "VTCR_EL2.SL0 does not go with T0SZ: a level 0 translation fault";
+  }
+  return "?";
+}
+
+/// What VTCR_EL2 and HCR_EL2 select (DDI 0487 D24.2.186). `separate_execute`: FEAT_XNX, which no register here tells.
+constexpr auto stage2_of(u64 vtcr, u64 hcr_el2 = 0, bool separate_execute = true) noexcept -> std::expected<stage2_options, no_stage2> {
+  auto const flag = [vtcr](unsigned n) { return (vtcr >> n & 1) != 0; };
+  u64 const tg = vtcr >> 14 & 3, start = vtcr >> 6 & 3;
+  if (tg == 3) return std::unexpected{no_stage2::granule_reserved};
+  auto const page = tg == 0 ? granule::k4 : tg == 1 ? granule::k64 : granule::k16;
+
+  constexpr u8   sizes[8]{32, 36, 40, 42, 44, 48, 52, 52};  // PS; 7 (56 bits) needs 128-bit descriptors
+  unsigned const output = sizes[vtcr >> 16 & 7], size = 64 - unsigned(vtcr & 0x3f);
+  bool const     wide   = page == granule::k64 ? output > 48 : flag(32);
+  if (size > (wide || page == granule::k64 ? 52u : 48u) || size < unsigned(page) + 3)
+    return std::unexpected{no_stage2::size_out_of_range};
+
+  // SL0: 4K 2, 1, 0, 3, and -1 with SL2; otherwise 3, 2, 1, 0. So many levels as there are from there to 3.
+  constexpr u8   levels_of_4k[]{2, 3, 4, 1}, levels_of_others[]{1, 2, 3, 4};
+  unsigned const levels = page != granule::k4 ? levels_of_others[start] : wide && flag(33) ? 5u : levels_of_4k[start];
+  auto const found = with_levels({.page = page, .input_bits = size, .output_bits = wide || output < 48 ? output : 48, .wide = wide,
+                                  .separate_execute = separate_execute, .force_write_back = (hcr_el2 & bit(46)) != 0,
+                                  .hardware_accessed = flag(21), .hardware_dirty = flag(21) && flag(22)}, levels);
+  if (!found) return std::unexpected{no_stage2::start_level};
+  return *found;
+}
+
+/// The address of the top table, or of the first of those side by side, in VTTBR_EL2. `f` is stage2 of the same options.
+constexpr auto root_table(format const &f, stage2_options const &o, u64 vttbr) noexcept -> output_address {
+  unsigned const root = table_lg2(dynamic{&f}, f.depth - 1u);
+  bool const     far  = o.wide && o.output_bits == 52;
+  unsigned const lo   = far && root < 6 ? 6 : root;
+  return {(vttbr & ones(lo, 48 - lo)) | (far ? (vttbr >> 2 & 0xf) << 48 : 0)};
+}
 
 /// The VMID in VTTBR_EL2; the upper eight bits are zero unless VTCR_EL2.VS selects 16-bit VMIDs.
 constexpr auto vmid_of(u64 vttbr) noexcept -> u16 { return static_cast<u16>(vttbr >> 48); }

@@ -185,12 +185,10 @@ constexpr auto second_stage_of(stream_entry const &ste, unsigned bbm = 0, bool f
                 .force_write_back = force_write_back, .hardware_accessed = flag(56) || flag(53),
                 .hardware_dirty = flag(56) && flag(55), .bbm = bbm},
     .order = flag(52) ? byte_order::big : byte_order::little, .table = {}, .vmid = static_cast<u16>(w)};
-  auto f = arm64::stage2(found.options);
-  if (f.depth != levels) {
-    found.options.concatenated = false;
-    f = arm64::stage2(found.options);
-  }
-  if (f.depth != levels) return std::unexpected{no_tables::start_level};
+  auto const options = arm64::with_levels(found.options, levels);
+  if (!options) return std::unexpected{no_tables::start_level};
+  found.options = *options;
+  auto const f  = arm64::stage2(found.options);
   found.table = {ste.word[3] & ones(4, 48) & ~below(table_lg2(dynamic{&f}, f.depth - 1u))};
   return found;
 }
