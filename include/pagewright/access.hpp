@@ -104,11 +104,18 @@ constexpr auto marked(H h, step const &s, access_kind kind) noexcept -> u64 {
   return now;
 }
 
+/// A report of what does not translate may need all entries read on the way: Arm's names the first one's domain.
+template <class Mmu, class H>
+concept reports_by_passage = requires(Mmu const &m, H h, input_address at, access_request const &r, fault const &f, passage const &p) {
+  { m.fault_of(h, f, p, at, r) } -> std::same_as<typename Mmu::fault_type>;
+};
+
 /// What an architecture's rules must say:
 ///   fault_type                                    its fault, with all that software would be told
 ///   input(h, at, request)                         the address that is translated, without tags that are not looked at; or
 ///                                                 the fault, if no table is consulted for it
-///   fault_of(h, walk's fault, at, request)        what an address that does not translate is reported as
+///   fault_of(h, walk's fault, at, request)        what an address that does not translate is reported as;
+///                                                 or (h, walk's fault, passage, at, request)
 ///   refuse(h, translation, passage, at, request)  the fault, if the permission check refuses; nothing if it does not
 ///   marked(h, step, request)                      the entry of an allowed access, table entry or leaf, as hardware marks it
 template <class Mmu, class H>
@@ -116,7 +123,7 @@ concept mmu_rules = requires(Mmu const &m, H h, input_address at, access_request
                              translation const &t, passage const &p, step const &s) {
   typename Mmu::fault_type;
   { m.input(h, at, r) } -> std::same_as<std::expected<input_address, typename Mmu::fault_type>>;
-  { m.fault_of(h, f, at, r) } -> std::same_as<typename Mmu::fault_type>;
+  requires reports_by_passage<Mmu, H> || requires { { m.fault_of(h, f, at, r) } -> std::same_as<typename Mmu::fault_type>; };
   { m.refuse(h, t, p, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
   { m.marked(h, s, r) } -> std::same_as<u64>;
 };
@@ -131,7 +138,10 @@ constexpr auto access(H h, root from, input_address at, access_request const &wh
   auto const input = mmu.input(h, at, what);
   if (!input) return std::unexpected{input.error()};
   auto const found = walk(h, from, *input, memory, way);
-  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), at, what)};
+  if (!found) {
+    if constexpr (reports_by_passage<Mmu, H>) return std::unexpected{mmu.fault_of(h, found.error(), way, at, what)};
+    else return std::unexpected{mmu.fault_of(h, found.error(), at, what)};
+  }
   if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
   return *found;
 }
