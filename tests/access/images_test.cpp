@@ -2,7 +2,10 @@
 // Every answer of the fixtures as an access. The monitor translates without regard to rights, as a read by a kernel that may
 // reach the user's pages does; the guest's kernel says what a process may read.
 #include <array>
+#include <map>
+#include <string>
 
+#include <pagewright/mmu/arm32.hpp>
 #include <pagewright/mmu/arm64.hpp>
 #include <pagewright/mmu/riscv.hpp>
 #include <pagewright/mmu/x86.hpp>
@@ -70,6 +73,42 @@ struct arm64_processor {
 
 TEST(arm64_images, agree_as_accesses_with_the_emulator_and_the_guest_kernel) {
   golden::agrees_in_every_answer<arm64_processor>("aarch64");
+}
+
+struct arm32_processor {
+  struct side {
+    format         description;
+    output_address table;
+    arm32::mmu     mmu;
+  };
+  u32                         ttbcr;
+  std::map<arm32::half, side> sides;  // those that are used
+
+  explicit arm32_processor(named_registers const &r) : ttbcr{u32(r.at("ttbcr"))} {
+    u32 const sctlr = u32(r.at("sctlr")), dacr = u32(r.at("dacr"));
+    for (auto const space : {arm32::half::lower, arm32::half::upper}) {
+      u64 const  ttbr = r.at(space == arm32::half::lower ? "ttbr0" : "ttbr1");
+      auto const mmu  = arm32::mmu_of(ttbcr, dacr, space);
+      if ((ttbcr >> 31) == 0) {
+        if (auto const o = arm32::short_regime_of(ttbcr, space, sctlr))
+          sides[space] = {arm32::short_descriptors(*o), arm32::root_table(*o, u32(ttbr)), mmu};
+      } else if (auto const o = arm32::lpae_regime_of(ttbcr, space, sctlr)) {
+        auto const f = arm32::lpae_stage1(*o);
+        sides[space] = {f, arm32::root_table(f, ttbr).value(), mmu};
+      }
+    }
+  }
+  template <class Memory>
+  auto load(u64 va, Memory const &memory) const -> golden::load_outcome {
+    auto const space = arm32::half_of(ttbcr, u32(va));
+    if (!space || !sides.contains(*space)) return {};
+    auto const &s = sides.at(*space);
+    return reads(s.description, s.table, va, s.mmu, memory);
+  }
+};
+
+TEST(arm32_images, agree_as_accesses_with_the_emulator_and_the_guest_kernel) {
+  golden::agrees_in_every_answer<arm32_processor>("arm");
 }
 
 struct riscv_processor {
