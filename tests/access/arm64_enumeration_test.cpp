@@ -128,9 +128,11 @@ TEST(arm64_access, keeps_EL0_from_a_half_with_E0PD_and_everybody_with_EPD) {
   EXPECT_EQ(ask(upper, 0xffff'8000'0000'0000, {}, {.epd = true}).why, arm64::denial::walks_disabled);
 }
 
-TEST(arm64_access, strips_the_tag_from_FAR) {
+// FAR_EL1: of a data abort it "includes the tag"; a branch has taken the tag off before anything is fetched.
+TEST(arm64_access, keeps_the_tag_in_FAR_of_data_aborts) {
   static constexpr format tagged = arm64::stage1({.top_byte_ignored = true});
-  EXPECT_EQ(ask(tagged, 0xab00'0000'0000'1000, {}).far.value, 0x1000u);
+  EXPECT_EQ(ask(tagged, 0xab00'0000'0000'1000, {}).far.value, 0xab00'0000'0000'1000u);
+  EXPECT_EQ(ask(tagged, 0xab00'0000'0000'1000, {.kind = access_kind::fetch}).far.value, 0x1000u);
   EXPECT_EQ(ask(arm64::stage1_4k_48_lower, 0xab00'0000'0000'1000, {}).esr, 0x9600'0004u) << "without TBI it is outside";
 }
 

@@ -64,7 +64,7 @@ constexpr auto text(denial why) noexcept -> char const * {
 /// What a processor would take.
 struct abort {
   u64           esr = 0;    // ESR_ELx: EC, IL, WnR, DFSC or IFSC
-  input_address far{};      // without a tag
+  input_address far{};      // as the access named it; of an instruction abort the PC, which no tag gets into
   fault_status  status = fault_status::translation;
   int           level  = 0; // the architecture's
   denial        why    = denial::none;
@@ -129,10 +129,11 @@ struct mmu {
   template <handle H>
   static constexpr auto taken(H h, fault_status s, int level, input_address at, access_request const &what, denial why) noexcept
       -> abort {
-    u64 const ec  = what.user ? 0x24 : 0x25;  // from a lower level, or the same
-    u64 const tag = ~pagewright::below(64u - h->tag_bits);
-    u64 const far = (at.value & bit(55)) != 0 ? at.value | tag : at.value & ~tag;
-    return {syndrome(ec, what.kind == access_kind::fetch, what.kind == access_kind::write, s, level), {far}, s, level, why};
+    bool const fetch = what.kind == access_kind::fetch;
+    u64 const  ec    = what.user ? 0x24 : 0x25;  // from a lower level, or the same
+    u64 const  tag   = fetch ? ~pagewright::below(64u - h->tag_bits) : 0;
+    u64 const  far   = (at.value & bit(55)) != 0 ? at.value | tag : at.value & ~tag;
+    return {syndrome(ec, fetch, what.kind == access_kind::write, s, level), {far}, s, level, why};
   }
 
   /// D8.4.1. That EL1 does not execute what EL0 may write is among the rights already.
