@@ -3,14 +3,13 @@
 // and probes, the program writes answers. All is little endian.
 #pragma once
 
-#include <cstdint>
-
 namespace machine {
 
-using u8  = std::uint8_t;
-using u16 = std::uint16_t;
-using u32 = std::uint32_t;
-using u64 = std::uint64_t;
+// As in <cstdint>, which the cross compiler of riscv64 does not have for 32-bit programs.
+using u8  = __UINT8_TYPE__;
+using u16 = __UINT16_TYPE__;
+using u32 = __UINT32_TYPE__;
+using u64 = __UINT64_TYPE__;
 
 inline constexpr u64 magic = 0x70616765'77726768;
 
