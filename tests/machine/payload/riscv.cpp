@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The probe program of RISC-V, 32 and 64 bits, on QEMU's `virt` machine: stays in machine mode, without translation, and
+// makes data accesses as another mode by mstatus.MPRV, or from inside that mode, and fetches by going where it leads.
+#include "payload.hpp"
+#include "riscv.hpp"
+
+namespace machine {
+
+using word = __UINTPTR_TYPE__;
+
+struct outcome {
+  word value, trapped;
+};
+extern "C" auto try_read(word address, word value, word status) -> outcome;
+extern "C" auto try_write(word address, word value, word status) -> outcome;
+extern "C" auto try_swap(word address, word value, word status) -> outcome;
+extern "C" auto enter(word address, word value, word status, word where) -> outcome;
+
+#define READ_CSR(name)           \
+  [] {                           \
+    word is;                     \
+    asm volatile("csrr %0, " name : "=r"(is)); \
+    return is;                   \
+  }()
+#define WRITE_CSR(name, value) asm volatile("csrw " name ", %0" ::"r"(static_cast<word>(value)))
+
+namespace {
+
+constexpr word mpp_supervisor = word{1} << 11, mprv = word{1} << 17, sum_and_mxr = word{3} << 18;
+
+word inside[2];  // where `inside` is mapped for the supervisor and for the user
+
+}  // namespace
+
+void load(setting const &s) {
+  WRITE_CSR("satp", s.registers[riscv::satp]);
+  asm volatile("csrc mstatus, %0" ::"r"(sum_and_mxr));
+  asm volatile("csrs mstatus, %0" ::"r"(static_cast<word>(s.registers[riscv::mstatus]) & sum_and_mxr));
+  WRITE_CSR("0x30a", s.registers[riscv::menvcfg]);
+  if constexpr (sizeof(word) == 4) WRITE_CSR("0x31a", s.registers[riscv::menvcfg] >> 32);
+  inside[0] = static_cast<word>(s.registers[riscv::inside]);
+  inside[1] = static_cast<word>(s.registers[riscv::inside_for_user]);
+  asm volatile("sfence.vma" ::: "memory");
+}
+
+auto attempt(probe const &p) -> answer {
+  bool const user   = (p.mode & riscv::user) != 0, fetch = p.kind == probe_kind::fetch;
+  bool const within = fetch || (p.mode & riscv::within) != 0;
+  word const status = user ? 0 : mpp_supervisor, address = static_cast<word>(p.address), value = static_cast<word>(p.value);
+  word const which  = p.kind == probe_kind::read ? 0 : (p.mode & riscv::swap) == 0 ? 1 : 2;
+
+  auto const way = which == 0 ? try_read : which == 1 ? try_write : try_swap;
+  auto const is  = within ? enter(address, value, status, fetch ? address : inside[user] + 16 * which)
+                          : way(address, value, status | mprv);
+  if (is.trapped == 0) return {.faulted = 0, .cause = 0, .address = 0, .further = 0, .value = is.value};
+
+  word const cause = READ_CSR("mcause");
+  if (within && cause == (user ? 8 : 9)) return {.faulted = 0, .cause = 0, .address = 0, .further = 0, .value = is.value};
+  return {.faulted = 1, .cause = cause, .address = READ_CSR("mtval"), .further = 0, .value = 0};
+}
+
+void end(unsigned status) {
+  for (;;) *physical<u32 volatile>(0x10'0000) = status == 0 ? 0x5555 : status << 16 | 0x3333;  // the "sifive_test" device
+}
+
+extern "C" [[noreturn]] void start() { answer_all(riscv::control_at); }
+
+}  // namespace machine
