@@ -48,7 +48,8 @@ auto add_small(CLI::App &command, std::string const &name, std::string const &he
   }, help)->type_name("N");
 }
 
-constexpr char const *machine_group = "Machine (overrides what the image tells)";
+constexpr char const *machine_group = "Machine (overrides what the image tells)",
+                     *access_group  = "Access, and the stage below";
 
 }  // namespace
 
@@ -125,7 +126,7 @@ void add_source_options(CLI::App &command, arguments &into) {
   machine(add_hex(*source, "--tcr", "AArch64: TCR_EL1; by default 4K granules and 48-bit halves", g.tcr));
   machine(add_hex(*source, "--mair", "AArch64: MAIR_EL1, for memory types", g.mair));
   machine(add_hex(*source, "--ttbcr", "32-bit Arm: TTBCR; by default short descriptors, and TTBR0 alone", g.ttbcr));
-  machine(add_hex(*source, "--sctlr", "32-bit Arm: SCTLR, for TRE, AFE, EE, WXN and UWXN", g.sctlr));
+  machine(add_hex(*source, "--sctlr", "32-bit Arm: SCTLR, for TRE, AFE, EE, WXN and UWXN; AArch64: SCTLR_EL1, for WXN and EPAN of --access", g.sctlr));
   machine(add_hex(*source, "--prrr", "32-bit Arm: PRRR, for memory types of short descriptors", g.prrr));
   machine(add_hex(*source, "--nmrr", "32-bit Arm: NMRR, likewise", g.nmrr));
   machine(add_hex(*source, "--mair0", "32-bit Arm: MAIR0, for memory types of long descriptors", g.mair0));
@@ -144,6 +145,23 @@ void add_source_options(CLI::App &command, arguments &into) {
               ->type_name("MODE"));
   machine(add_text(*source, "--format-file", "With --root: tables of the format that FILE describes (TOML)", into.format_file)
               ->type_name("FILE"));
+}
+
+void add_access_options(CLI::App &command, arguments &into) {
+  auto      &g   = into.asked.given;
+  auto const add = [&](char const *name, char const *help, std::optional<u64> &to) {
+    add_hex(command, name, help, to)->group(access_group);
+  };
+  add("--eflags", "x86: EFLAGS, for AC", g.eflags);
+  add("--pkru", "x86: PKRU, for protection keys of user pages", g.pkru);
+  add("--pkrs", "x86: IA32_PKRS, for those of supervisor pages", g.pkrs);
+  add("--pstate", "AArch64: PSTATE as in SPSR, for PAN and UAO; 32-bit Arm: CPSR, for PAN", g.pstate);
+  add("--dacr", "32-bit Arm: DACR, for domains", g.dacr);
+  add("--sstatus", "RISC-V: sstatus, for SUM and MXR", g.sstatus);
+  add("--vttbr", "AArch64: VTTBR_EL2: the image is the host's, and the tables are a guest's", g.vttbr);
+  add("--vtcr", "AArch64: VTCR_EL2, with --vttbr", g.vtcr);
+  add("--hcr", "AArch64: HCR_EL2, for FWB and PTW", g.hcr);
+  add("--hgatp", "RISC-V: hgatp: the image is the host's, and the tables are a guest's", g.hgatp);
 }
 
 void add_output_options(CLI::App &command, arguments &into, bool csv) {

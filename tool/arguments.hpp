@@ -33,6 +33,8 @@ struct arguments {
 
 /// Adds those options to `command`; `into` must live until the command line has been parsed.
 void add_source_options(CLI::App &command, arguments &into);
+/// Registers that decide accesses, and those of a stage below.
+void add_access_options(CLI::App &command, arguments &into);
 void add_output_options(CLI::App &command, arguments &into, bool csv);
 /// Images as words without an option. They come after those of -f: where files overlap, the earlier one is read.
 void add_image_words(CLI::App &command, arguments &into);

@@ -17,6 +17,8 @@ struct walk_arguments : arguments {
   std::vector<std::string> words;
   std::string              batch;
   bool                     no_trace = false;
+  std::optional<access_request> access;
+  bool                     user = false, unprivileged = false;
 };
 
 [[nodiscard]] auto trimmed(std::string_view line) noexcept -> std::string_view {
@@ -50,11 +52,12 @@ auto read_batch(std::string const &path, std::vector<u64> &into) -> std::expecte
 
 template <class Renderer>
 auto write(inspect::machine const &m, image::image_memory const &memory, std::vector<u64> const &addresses,
-           Renderer &&renderer, inspect::output_file &out) -> exit_code {
+           std::optional<access_request> const &what, Renderer &&renderer, inspect::output_file &out) -> exit_code {
   bool faulted = false;
   for (auto const at : addresses) {
-    auto const w = inspect::explain(m, memory, {at});
-    faulted |= !w.outcome;
+    auto w = inspect::explain(m, memory, {at});
+    if (what) w.judged = inspect::judge(m, memory, {at}, *what);
+    faulted |= !w.outcome || (w.below && !*w.below) || (w.judged && !w.judged->reached);
     renderer.show(w);
     if (out.failed()) break;
   }
@@ -65,6 +68,11 @@ auto write(inspect::machine const &m, image::image_memory const &memory, std::ve
 
 auto run(walk_arguments const &given) -> exit_code {
   auto             a = given;
+  if (a.access) a.access->user = a.user, a.access->unprivileged = a.unprivileged;
+  else if (a.user || a.unprivileged)
+    return complain("--user and --unprivileged say whose access it is: name it with --access r, w or x", usage);
+  if (a.user && a.unprivileged)
+    return complain("--unprivileged is an access of the kernel's with the user's rights (LDTR, STTR): without --user", usage);
   std::vector<u64> addresses;
   for (auto const &word : a.words) {
     if (auto const at = inspect::parse_hex(word)) addresses.push_back(*at);
@@ -86,8 +94,14 @@ auto run(walk_arguments const &given) -> exit_code {
 
   auto const source = open_image(a);
   if (!source) return complain(source.error());
-  auto const m = machine_of(a, *source);
+  auto m = machine_of(a, *source);
   if (!m) return complain(m.error());
+  if (a.access) {
+    for (auto const &v : m->views)
+      if (std::holds_alternative<std::monostate>(v.rules))
+        return complain(fmt::format("--access: by which rules {} judges accesses is not known here; x86, Arm and RISC-V are", m->arch), usage);
+    m->evidence.insert(m->evidence.end(), m->access_evidence.begin(), m->access_evidence.end());
+  }
   auto out = open_output(a, a.batch);
   if (!out) return complain(out.error());
   warn(*source);
@@ -96,14 +110,15 @@ auto run(walk_arguments const &given) -> exit_code {
   inspect::subject const    about{&*source, &*m};
   auto                      look = style_for(a, *out);
   look.trace                     = !a.no_trace;
+  look.access                    = a.access.has_value();
   using inspect::layout;
   switch (a.layout) {
-    case layout::table:  return write(*m, memory, addresses, inspect::table_walks{*out, about, look}, *out);
-    case layout::csv:    return write(*m, memory, addresses, inspect::csv_walks{*out, look}, *out);
+    case layout::table:  return write(*m, memory, addresses, a.access, inspect::table_walks{*out, about, look}, *out);
+    case layout::csv:    return write(*m, memory, addresses, a.access, inspect::csv_walks{*out, look}, *out);
     case layout::json:
     case layout::ndjson: break;
   }
-  return write(*m, memory, addresses, inspect::json_walks{*out, about, look, a.layout == layout::ndjson}, *out);
+  return write(*m, memory, addresses, a.access, inspect::json_walks{*out, about, look, a.layout == layout::ndjson}, *out);
 }
 
 }  // namespace
@@ -117,13 +132,25 @@ auto walk_command(CLI::App &app) -> command {
   add_text(*c, "--batch", "Also the addresses in FILE ('-': standard input), one a line; # begins a comment", a->batch)
       ->type_name("FILE");
   c->add_flag("--no-trace", a->no_trace, "Results without the levels on the way");
+  c->add_option_function<std::string>("--access", [into = a.get()](std::string const &text) {
+    auto const kind = text == "r"   ? std::optional{access_kind::read}
+                      : text == "w" ? std::optional{access_kind::write}
+                      : text == "x" ? std::optional{access_kind::fetch}
+                                    : std::nullopt;
+    if (!kind) throw CLI::ValidationError{"--access", fmt::format("'{}' is none of r, w, x", text)};
+    into->access = access_request{.kind = *kind};
+  }, "Also what the processor would do when the address is read, written or executed")->type_name("r|w|x");
+  c->add_flag("--user", a->user, "With --access: in user mode");
+  c->add_flag("--unprivileged", a->unprivileged, "With --access, AArch64: by LDTR or STTR");
   add_source_options(*c, *a);
+  add_access_options(*c, *a);
   add_output_options(*c, *a, true);
   c->footer("Examples:\n"
             "  pagewright walk -f guest.elf.zst ffffffff81000000\n"
             "  pagewright walk guest.elf.zst 0x401000 0x7ffd0000 --output json\n"
             "  pagewright walk guest.elf.zst --batch - --output ndjson --no-trace < addresses.txt\n"
-            "Exit code 4 if any address does not translate.");
+            "  pagewright walk guest.elf.zst 0x401000 --access w --user\n"
+            "Exit code 4 if any address does not translate, or the access that is asked for is denied.");
   return {c, [a] { return run(*a); }};
 }
 

@@ -93,6 +93,8 @@ auto arm32_machine(request const &asked, captured const &dump) -> std::expected<
     m.evidence.emplace_back(fmt::format("TEX remap and no access flag are assumed, and {}-endian tables: SCTLR is not "
                                         "known (--sctlr)", reversed ? "big" : "little"));
 
+  auto const    dacr = take(m, "dacr", g.dacr), pstate = take(m, "cpsr", g.pstate);
+  constexpr u32 all_clients = 0x5555'5555;
   for (auto const space : {arm32::half::lower, arm32::half::upper}) {
     bool const lower  = space == arm32::half::lower;
     bool const rooted = g.root && lower;
@@ -111,11 +113,14 @@ auto arm32_machine(request const &asked, captured const &dump) -> std::expected<
     m.evidence.emplace_back(fmt::format("{}: {:#x} to {:#x}, {}", rooted ? "root" : name, part.first.value,
                                         part.last.value, found->what));
     if (m.mode.empty()) m.mode = wide ? "long descriptors (LPAE)" : "short descriptors";
-    m.views.push_back({rooted ? "root" : name, found->description, {found->table, found->asid}, part});
+    m.views.push_back({rooted ? "root" : name, found->description, {found->table, found->asid}, part,
+                       arm32::mmu_of(ttbcr, static_cast<u32>(dacr.value_or(all_clients)), space, (pstate.value_or(0) & bit(22)) != 0)});
   }
   if (m.views.empty())
     return refuse(blame::request, "no TTBR that is given translates anything: {}", m.evidence.back());
-  if (!wide) m.evidence.emplace_back("domains are not considered: DACR may deny, or admit everything");
+  if (!wide) m.evidence.emplace_back("rights do not consider domains: DACR may deny, or admit everything");
+  if (!wide && !dacr) m.access_evidence.emplace_back("all domains are assumed to be clients: DACR is not known (--dacr)");
+  if (!pstate) m.access_evidence.emplace_back("PAN is assumed to be 0: CPSR is not known (--pstate)");
   if (wide ? !r.mair0 || !r.mair1 : !r.prrr || !r.nmrr)
     m.evidence.emplace_back(fmt::format("memory types follow those of Linux: {} are not known", wide ? "MAIR0 and MAIR1"
                                                                                                    : "PRRR and NMRR"));

@@ -35,6 +35,11 @@ auto arm64_machine(request const &asked, captured const &dump) -> std::expected<
     m.evidence.emplace_back("4K granules, 48-bit halves and 48-bit output are assumed, and that hardware sets the access "
                          "flag: TCR_EL1 is not known (--tcr)");
 
+  auto const sctlr = take(m, "sctlr_el1", g.sctlr), pstate = take(m, "pstate", g.pstate);
+  if (!sctlr) m.access_evidence.emplace_back("WXN and EPAN are assumed to be 0: SCTLR_EL1 is not known (--sctlr)");
+  if (!pstate) m.access_evidence.emplace_back("PAN and UAO are assumed to be 0: PSTATE is not known (--pstate)");
+  auto const in_pstate = [&](unsigned n) { return (pstate.value_or(0) & bit(n)) != 0; };
+
   // SCTLR_EL1.EE is the byte order of data at EL1 and of stage 1 walks alike, and QEMU writes the file in that order.
   bool const reversed =
       dump.elf && dump.elf->machine == image::elf_machine::aarch64 && dump.elf->order == std::endian::big;
@@ -60,8 +65,9 @@ auto arm64_machine(request const &asked, captured const &dump) -> std::expected<
     m.mode += fmt::format("{} half: {}", upper ? "upper" : "lower", half_text(*options));
     auto description = arm64::stage1(*options);
     if (reversed) description.order = byte_order::big;
-    m.views.push_back({rooted ? "root" : std::move(label), description,
-                       {table, ttbr ? arm64::asid_of(*ttbr) : u16{0}}});
+    m.views.push_back({.label = rooted ? "root" : std::move(label), .description = description,
+                       .from = {table, ttbr ? arm64::asid_of(*ttbr) : u16{0}},
+                       .rules = arm64::mmu_of(tcr.value_or(assumed_tcr), sctlr.value_or(0), space, in_pstate(22), in_pstate(23))});
     return {};
   };
   if (auto const ok = half(arm64::half::lower, ttbr0, "TTBR0_EL1"); !ok) return std::unexpected{ok.error()};

@@ -25,4 +25,8 @@ inline auto take(machine &m, std::string_view name, std::optional<u64> given, st
 [[nodiscard]] auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, problem>;
 [[nodiscard]] auto s390x_machine(request const &asked, image::cpu_state const *cpu) -> std::expected<machine, problem>;
 
+
+/// The stage that `asked` names below `m`, if any.
+[[nodiscard]] auto stage_below(machine &m, request const &asked) -> std::expected<std::optional<lower_view>, problem>;
+
 }  // namespace pagewright::inspect

@@ -38,11 +38,19 @@ constexpr named_architecture known[]{
   return family::x86;
 }
 
+[[nodiscard]] auto has_arm64_alone(register_options const &r) noexcept -> bool {
+  return r.tcr || r.mair || r.vttbr || r.vtcr || r.hcr;
+}
+[[nodiscard]] auto has_arm32_alone(register_options const &r) noexcept -> bool {
+  return r.ttbcr || r.prrr || r.nmrr || r.mair0 || r.mair1 || r.dacr;
+}
+
 /// The family that the registers given by hand belong to.
 [[nodiscard]] auto family_of(register_options const &r) -> std::expected<std::optional<family>, problem> {
-  bool const s390x = r.asce.has_value(), arm32 = r.ttbcr || r.sctlr || r.prrr || r.nmrr || r.mair0 || r.mair1,
-             x86   = (r.cr0 && !s390x) || r.cr3 || r.cr4 || r.efer || r.pat,
-             arm64 = ((r.ttbr0 || r.ttbr1) && !arm32) || r.tcr || r.mair, riscv = r.satp || r.menvcfg;
+  bool const s390x = r.asce.has_value(), arm64_alone = has_arm64_alone(r),
+             arm32 = has_arm32_alone(r) || (r.sctlr && !arm64_alone),
+             x86   = (r.cr0 && !s390x) || r.cr3 || r.cr4 || r.efer || r.pat || r.eflags || r.pkru || r.pkrs || r.eptp || r.ncr3,
+             arm64 = ((r.ttbr0 || r.ttbr1 || r.pstate) && !arm32) || arm64_alone, riscv = r.satp || r.menvcfg || r.sstatus || r.hgatp;
   if (x86 + arm64 + arm32 + riscv + s390x > 1)
     return refuse(blame::request,
                   "registers of different processors are given together; name those of one: --cr0 --cr3 "
@@ -59,8 +67,10 @@ constexpr named_architecture known[]{
 /// May registers that say `by` be those of `other`, because it has registers of the same names?
 [[nodiscard]] auto may_be(register_options const &r, family by, family other) noexcept -> bool {
   return by == other || (by == family::riscv64 && other == family::riscv32) ||
-         (by == family::aarch64 && other == family::arm32 && !r.tcr && !r.mair) ||
-         (by == family::x86 && other == family::s390x && !r.cr3 && !r.cr4 && !r.efer && !r.pat);
+         (by == family::aarch64 && other == family::arm32 && !has_arm64_alone(r)) ||
+         (by == family::arm32 && other == family::aarch64 && !has_arm32_alone(r)) ||
+         (by == family::x86 && other == family::s390x && !r.cr3 && !r.cr4 && !r.efer && !r.pat && !r.eflags && !r.pkru &&
+          !r.pkrs && !r.eptp && !r.ncr3);
 }
 
 [[nodiscard]] auto family_of(image::elf_identity const &elf) -> std::expected<family, problem> {
@@ -197,6 +207,8 @@ auto find_machine(request const &asked, captured const &dump) -> std::expected<m
     if (auto const ok = check_root(*found, *asked.given.root); !ok) return std::unexpected{ok.error()};
 
   auto m = *found;
+  if (auto below = stage_below(m, asked); !below) return std::unexpected{below.error()};
+  else m.below = std::move(*below);
   for (auto const &r : m.registers)
     if (r.origin == "dump") m.cpu = n;
   if (dump.elf && !asked.arch)

@@ -14,6 +14,7 @@
 #include <pagewright/walk.hpp>
 
 #include "problem.hpp"
+#include "processor.hpp"
 
 namespace pagewright::inspect {
 
@@ -32,6 +33,15 @@ struct register_options {
   std::optional<u64> satp, menvcfg;                // RISC-V
   std::optional<u64> asce;                         // s390x: the contents of CR1, CR7 or CR13
   std::optional<u64> root;                         // the physical address of the top table
+  // What decides an access beside the tables:
+  std::optional<u64> eflags, pkru, pkrs;           // x86
+  std::optional<u64> pstate;                       // AArch64, as SPSR holds it; AArch32's CPSR
+  std::optional<u64> dacr;                         // AArch32, short descriptors
+  std::optional<u64> sstatus;                      // RISC-V
+  // The stage below:
+  std::optional<u64> eptp, ncr3;                   // x86: Intel, AMD
+  std::optional<u64> vttbr, vtcr, hcr;             // AArch64
+  std::optional<u64> hgatp;                        // RISC-V
 
   friend auto operator==(register_options const &, register_options const &) -> bool = default;
 };
@@ -60,6 +70,15 @@ struct view {
   format      description;
   root        from;
   range       part{{0}, {~u64{0}}};                // the addresses it translates, if not all that its levels reach
+  upper_rules rules{};                             // by which accesses through it are judged
+};
+
+/// The stage below: what the machine's tables call physical addresses goes through it.
+struct lower_view {
+  std::string label;                               // "EPTP"
+  format      description;
+  root        from;
+  lower_rules rules;
 };
 
 struct register_value {
@@ -75,8 +94,10 @@ struct machine {
   std::optional<unsigned>     cpu;                 // whose registers they are, if they come from the dump
   std::vector<register_value> registers;
   std::vector<std::string>    evidence;            // why this mode, and what was assumed
+  std::vector<std::string>    access_evidence;     // and where accesses are judged: what was assumed for that
   std::vector<view>           views;               // in ascending order of input addresses
   bool                        halves = false;      // bit 55 of an address selects the view (AArch64)
+  std::optional<lower_view>   below;
   std::shared_ptr<format const> described;         // holds the names of a format that a file describes
 
   /// The view that translates `at`; null if none is known.

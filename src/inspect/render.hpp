@@ -24,6 +24,7 @@ struct style {
   bool header = true;    // titles and totals around a table, names above CSV columns
   bool raw    = false;   // one line per leaf, with its slot and entry
   bool trace  = true;    // each level of a walk
+  bool access = false;   // CSV: the columns of an access that was asked for
 };
 
 enum class layout : u8 { table, json, ndjson, csv };
@@ -108,6 +109,7 @@ class json_walks {
 
  private:
   void write(explained_step const &s, view const &v, field_table const &fields);
+  void write(access_report const &r);
 
   json_writer              json_;
   subject                  subject_;
@@ -124,6 +126,7 @@ class csv_walks {
 
  private:
   output_file &out_;
+  style        look_;
 };
 
 // --- info -------------------------------------------------------------------------------------------------------

@@ -84,8 +84,9 @@ void csv_dump::blocked(blocked_row const &b) {
   out_.put('\n');
 }
 
-csv_walks::csv_walks(output_file &out, style look) : out_{out} {
-  if (look.header) out_.put("va,ok,pa,page,level,kernel,user,memory,why\n");
+csv_walks::csv_walks(output_file &out, style look) : out_{out}, look_{look} {
+  if (look.header) out_.put(look.access ? "va,ok,pa,page,level,kernel,user,memory,why,allowed,stage,fault\n"
+                                        : "va,ok,pa,page,level,kernel,user,memory,why\n");
 }
 
 void csv_walks::show(explained_walk const &w) {
@@ -101,15 +102,21 @@ void csv_walks::show(explained_walk const &w) {
     put_rights(out_, t.effective);
     out_.put(',');
     out_.put(text(t.type));
-    out_.put(",\n");
+    out_.put(",");
   } else {
     auto const &f = w.outcome.error();
     out_.put(",0,,,");
     if (w.through != nullptr) out_.dec(f.level);
     out_.put(",,,,");
     out_.put(identifier(f.why));
-    out_.put('\n');
   }
+  if (look_.access && w.judged) {
+    out_.put(w.judged->reached ? ",1,," : ",0,");
+    if (!w.judged->reached) out_.dec(w.judged->stage), out_.put(','), out_.put(w.judged->fault);
+  } else if (look_.access) {
+    out_.put(",,,");
+  }
+  out_.put('\n');
 }
 
 }  // namespace pagewright::inspect

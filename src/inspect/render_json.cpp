@@ -244,6 +244,27 @@ void json_walks::write(explained_step const &s, view const &v, field_table const
   json_.close('}');
 }
 
+void json_walks::write(access_report const &r) {
+  json_.key("access");
+  json_.open('{');
+  json_.plain("kind", text(r.asked.kind));
+  json_.boolean("user", r.asked.user);
+  json_.boolean("allowed", r.reached.has_value());
+  if (r.reached) {
+    json_.hex("pa", r.reached->address.value);
+    json_.number("page", r.reached->bytes());
+  } else {
+    json_.number("stage", r.stage);
+    json_.string("fault", r.fault);
+    json_.key("told");
+    json_.open('{');
+    for (auto const &v : r.told) json_.hex(v.name, v.value);
+    json_.close('}');
+    json_.string("why", r.why);
+  }
+  json_.close('}');
+}
+
 void json_walks::show(explained_walk const &w) {
   if (lines_) json_.restart();
   json_.open('{');
@@ -277,6 +298,23 @@ void json_walks::show(explained_walk const &w) {
     json_.string("text", sentence(*subject_.translated, w));
     json_.close('}');
   }
+  if (w.below) {
+    json_.key("below");
+    json_.open('{');
+    json_.string("through", subject_.translated->below->label);
+    json_.boolean("ok", w.below->has_value());
+    if (*w.below) {
+      json_.hex("pa", (*w.below)->address.value);
+      json_.number("page", (*w.below)->bytes());
+      write_rights(json_, "rights", (*w.below)->effective);
+      json_.plain("memory", text((*w.below)->type));
+    } else {
+      json_.plain("why", identifier(w.below->error().why));
+      json_.string("text", sentence_below(*subject_.translated, w));
+    }
+    json_.close('}');
+  }
+  if (w.judged) write(*w.judged);
   if (look_.trace) {
     json_.key("trace");
     json_.open('[');

@@ -179,21 +179,41 @@ void table_walks::show(explained_walk const &w) {
       }
       out_.put('\n');
     }
-  if (!w.outcome) {
+  auto const in_red = [&](std::string_view words) {
     tint(red);
-    out_.put("  fault: ");
-    out_.put(sentence(*subject_.translated, w));
+    out_.put(words);
     tint(plain);
     out_.put('\n');
+  };
+  auto const leads_to = [&](std::string_view arrow, translation const &t) {
+    out_.put(fmt::format("  {} {:#018x}  {} ", arrow, t.address.value, size_text(t.bytes())));
+    tint(colour_of(t.effective));
+    put_rights(out_, t.effective);
+    tint(plain);
+    out_.put(fmt::format("  {}{}{}{}", text(t.type), t.global ? " global" : "", t.accessed ? " accessed" : "", t.dirty ? " dirty" : ""));
+  };
+  if (w.outcome) {
+    leads_to("->", *w.outcome);
+    out_.put('\n');
+  } else {
+    in_red("  fault: " + sentence(*subject_.translated, w));
+  }
+  if (w.below && *w.below) {
+    leads_to("=>", **w.below);
+    out_.put(fmt::format("  through {}\n", subject_.translated->below->label));
+  } else if (w.below) {
+    in_red(fmt::format("  fault: {}: {}", subject_.translated->below->label, sentence_below(*subject_.translated, w)));
+  }
+  if (!w.judged) return;
+  auto const &j = *w.judged;
+  out_.put(fmt::format("  {}: ", text_of(j.asked)));
+  if (j.reached) {
+    out_.put(fmt::format("allowed, {:#018x}\n", j.reached->address.value));
     return;
   }
-  auto const &t = *w.outcome;
-  out_.put(fmt::format("  -> {:#018x}  {} ", t.address.value, size_text(t.bytes())));
-  tint(colour_of(t.effective));
-  put_rights(out_, t.effective);
-  tint(plain);
-  out_.put(fmt::format("  {}{}{}{}\n", text(t.type), t.global ? " global" : "", t.accessed ? " accessed" : "",
-                       t.dirty ? " dirty" : ""));
+  auto words = fmt::format("denied, {}", j.fault);
+  for (auto const &v : j.told) words += fmt::format(" {}={:#x}", v.name, v.value);
+  in_red(words + ": " + j.why);
 }
 
 // --- info ---------------------------------------------------------------------------------------------------------

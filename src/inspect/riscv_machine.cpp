@@ -66,7 +66,10 @@ auto riscv_machine(request const &asked, bool wide) -> std::expected<machine, pr
   m.mode[0] = 'S';
   m.evidence.emplace_back(g.root ? fmt::format("the scheme is that of --mode: {}", m.mode)
                               : fmt::format("satp.MODE = {}: {}", wide ? *satp >> 60 : *satp >> 31, m.mode));
-  m.views.push_back({g.root ? "root" : "satp", riscv::format_of(found.scheme, options), {found.table, found.asid}});
+  auto const sstatus = take(m, "sstatus", g.sstatus);
+  if (!sstatus) m.access_evidence.emplace_back("SUM and MXR are assumed to be 0: sstatus is not known (--sstatus)");
+  m.views.push_back({.label = g.root ? "root" : "satp", .description = riscv::format_of(found.scheme, options),
+                     .from = {found.table, found.asid}, .rules = riscv::mmu_of(sstatus.value_or(0))});
   return m;
 }
 

@@ -16,14 +16,10 @@ auto identifier(fault_reason r) noexcept -> std::string_view {
   return "reserved";
 }
 
-auto sentence(machine const &m, explained_walk const &w) -> std::string {
-  if (w.through == nullptr && !m.halves) return "no table that is known translates the address";
-  if (w.through == nullptr)
-    return fmt::format("no table is known for the {} half of the address space",
-                       (w.asked.value >> 55 & 1) != 0 ? "upper" : "lower");
-  auto const &f     = w.outcome.error();
-  auto const &d     = w.through->description;
-  auto const  level = d.levels[f.level].name;
+namespace {
+
+[[nodiscard]] auto sentence_of(format const &d, fault const &f) -> std::string {
+  auto const level = d.levels[f.level].name;
   switch (f.why) {
     case fault_reason::outside_input:
       return fmt::format("the address is not one of the {} bits that {} translates{}", d.input_bits(), d.name,
@@ -41,6 +37,24 @@ auto sentence(machine const &m, explained_walk const &w) -> std::string {
       return fmt::format("the {} table is not in the image: nothing at {:#018x}", level, f.slot.value);
   }
   return "";
+}
+
+}  // namespace
+
+auto sentence(machine const &m, explained_walk const &w) -> std::string {
+  if (w.through == nullptr && !m.halves) return "no table that is known translates the address";
+  if (w.through == nullptr)
+    return fmt::format("no table is known for the {} half of the address space",
+                       (w.asked.value >> 55 & 1) != 0 ? "upper" : "lower");
+  auto const &f = w.outcome.error();
+  if (f.why == fault_reason::unreadable && m.below)
+    return fmt::format("the {} table is not in the image: nothing at {:#018x} by way of {}",
+                       w.through->description.levels[f.level].name, f.slot.value, m.below->label);
+  return sentence_of(w.through->description, f);
+}
+
+auto sentence_below(machine const &m, explained_walk const &w) -> std::string {
+  return sentence_of(m.below->description, w.below->error());
 }
 
 auto field_tables(machine const &m) -> std::vector<field_table> {

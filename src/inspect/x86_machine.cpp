@@ -119,8 +119,23 @@ auto x86_machine(request const &asked, captured const &dump, image::cpu_state co
   m.arch = mode == x86::mode::paging_4level || mode == x86::mode::paging_5level ? "x86_64" : "i386";
   m.mode = mode_text(mode);
   auto const top = asked.given.root ? output_address{*asked.given.root} : x86::root_table(mode, *cr3);
-  m.views.push_back({asked.given.root ? "root" : "CR3", x86::format_of(mode, options),
-                     {top, cr3 && c.cr4 ? x86::pcid_of(*cr3, *c.cr4) : u16{0}}});
+  auto const eflags = take(m, "eflags", asked.given.eflags, from(&image::x86_state::rflags));
+  auto const pkru = take(m, "pkru", asked.given.pkru), pkrs = take(m, "pkrs", asked.given.pkrs);
+  bool const is_long = mode == x86::mode::paging_4level || mode == x86::mode::paging_5level;
+  auto const assume  = [&m](bool known, char const *what) {
+    if (!known) m.access_evidence.emplace_back(what);
+  };
+  assume(c.cr0.has_value(), "CR0.WP is assumed to be 1: CR0 is not known (--cr0)");
+  assume(c.cr4.has_value(), "SMEP, SMAP and protection keys are assumed to be off: CR4 is not known (--cr4)");
+  assume(eflags.has_value(), "EFLAGS.AC is assumed to be 0 (--eflags)");
+  assume(!c.cr4 || (*c.cr4 & bit(22)) == 0 || pkru, "all protection keys are assumed to allow everything: PKRU is not known (--pkru)");
+  // Paging in 32-bit mode takes CR4 as it is; in long mode PAE is on.
+  x86::registers const decide{.cr0 = c.cr0.value_or(bit(16)), .cr3 = cr3.value_or(0),
+                              .cr4 = c.cr4.value_or(0) | (mode == x86::mode::paging_32 ? 0 : bit(5)),
+                              .efer = c.efer.value_or(bit(11)) | (is_long ? bit(10) : 0), .eflags = eflags.value_or(0),
+                              .pkru = static_cast<u32>(pkru.value_or(0)), .pkrs = static_cast<u32>(pkrs.value_or(0))};
+  m.views.push_back({.label = asked.given.root ? "root" : "CR3", .description = x86::format_of(mode, options),
+                     .from = {top, cr3 && c.cr4 ? x86::pcid_of(*cr3, *c.cr4) : u16{0}}, .rules = x86::mmu_of(decide)});
 
   auto const note = [&m](std::string line) { m.evidence.emplace_back(std::move(line)); };
   if (c.efer) note(fmt::format("EFER.NXE = {}", *c.efer >> 11 & 1));
