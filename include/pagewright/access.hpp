@@ -66,9 +66,10 @@ constexpr auto done_by(access_request const &what) noexcept -> access_kind {
 /// The tables a walk went through, from the root down: what hardware marks as accessed, and what explanations show.
 class passage {
  public:
-  constexpr void operator()(step const &s) noexcept {
+  PAGEWRIGHT_INLINE constexpr void operator()(step const &s) noexcept {
     if (count_ < max_depth) steps_[count_++] = s;
   }
+  constexpr void clear() noexcept { count_ = 0; }
   constexpr auto begin() const noexcept -> step const * { return steps_; }
   constexpr auto end() const noexcept -> step const * { return steps_ + count_; }
   constexpr auto size() const noexcept -> unsigned { return count_; }
@@ -83,7 +84,7 @@ class passage {
   }
 
  private:
-  step     steps_[max_depth]{};
+  step     steps_[max_depth];  // those from count_ on are never read: not worth the time to clear them
   unsigned count_ = 0;
 };
 
@@ -104,55 +105,56 @@ constexpr auto marked(H h, step const &s, access_kind kind) noexcept -> u64 {
   return now;
 }
 
-/// A report of what does not translate may need all entries read on the way: Arm's names the first one's domain.
-template <class Mmu, class H>
-concept reports_by_passage = requires(Mmu const &m, H h, input_address at, access_request const &r, fault const &f, passage const &p) {
-  { m.fault_of(h, f, p, at, r) } -> std::same_as<typename Mmu::fault_type>;
-};
-
-/// What an architecture's rules must say:
-///   fault_type                                    its fault, with all that software would be told
-///   input(h, at, request)                         the address that is translated, without tags that are not looked at; or
-///                                                 the fault, if no table is consulted for it
-///   fault_of(h, walk's fault, at, request)        what an address that does not translate is reported as;
-///                                                 or (h, walk's fault, passage, at, request)
-///   refuse(h, translation, passage, at, request)  the fault, if the permission check refuses; nothing if it does not
-///   marked(h, step, request)                      the entry of an allowed access, table entry or leaf, as hardware marks it
+/// What an architecture's rules must say. `way()` is the passage of the walk; who does not ask for it does not pay for it.
+///   fault_type                               its fault, with all that software would be told
+///   input(h, at, request)                    the address that is translated, without tags that are not looked at; or the
+///                                            fault, if no table is consulted for it
+///   fault_of(h, walk's fault, way, at, request)  what an address that does not translate is reported as
+///   refuse(h, translation, way, at, request)     the fault, if the permission check refuses; nothing if it does not
+///   marked(h, step, request)                 the entry of an allowed access, table entry or leaf, as hardware marks it
 template <class Mmu, class H>
 concept mmu_rules = requires(Mmu const &m, H h, input_address at, access_request const &r, fault const &f,
-                             translation const &t, passage const &p, step const &s) {
+                             translation const &t, auto (*way)()->passage const &, step const &s) {
   typename Mmu::fault_type;
   { m.input(h, at, r) } -> std::same_as<std::expected<input_address, typename Mmu::fault_type>>;
-  requires reports_by_passage<Mmu, H> || requires { { m.fault_of(h, f, at, r) } -> std::same_as<typename Mmu::fault_type>; };
-  { m.refuse(h, t, p, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
+  { m.fault_of(h, f, way, at, r) } -> std::same_as<typename Mmu::fault_type>;
+  { m.refuse(h, t, way, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
   { m.marked(h, s, r) } -> std::same_as<u64>;
 };
 
-/// What `mmu` answers to one access through the tables at `from`: the translation, or the architecture's fault. `way`
-/// gets the entries that were read. Changes nothing. Complexity: at most one load per level.
+/// What `mmu` answers to one access through the tables at `from`: the translation, or the architecture's fault. Changes
+/// nothing. Complexity: at most one load per level; as many again if the rules ask for the passage.
 template <handle H, class Mmu, readable_memory M>
   requires mmu_rules<Mmu, H>
-constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory, passage &way)
+PAGEWRIGHT_INLINE constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory)
     -> std::expected<translation, typename Mmu::fault_type> {
-  way = {};
   auto const input = mmu.input(h, at, what);
   if (!input) return std::unexpected{input.error()};
-  auto const found = walk(h, from, *input, memory, way);
-  if (!found) {
-    if constexpr (reports_by_passage<Mmu, H>) return std::unexpected{mmu.fault_of(h, found.error(), way, at, what)};
-    else return std::unexpected{mmu.fault_of(h, found.error(), at, what)};
-  }
+  passage    again;
+  auto const way = [&]() -> passage const & {
+    again.clear();
+    (void)walk(h, from, *input, memory, again);
+    return again;
+  };
+  auto const found = walk(h, from, *input, memory);
+  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), way, at, what)};
   if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
   return *found;
 }
 
-/// The same, for whom the way does not matter.
+/// The same; `way` gets the entries that were read. Complexity: at most one load per level.
 template <handle H, class Mmu, readable_memory M>
   requires mmu_rules<Mmu, H>
-constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory)
+constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory, passage &way)
     -> std::expected<translation, typename Mmu::fault_type> {
-  passage way;
-  return access(h, from, at, what, mmu, memory, way);
+  way.clear();
+  auto const input = mmu.input(h, at, what);
+  if (!input) return std::unexpected{input.error()};
+  auto const found  = walk(h, from, *input, memory, way);
+  auto const walked = [&]() -> passage const & { return way; };
+  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), walked, at, what)};
+  if (auto const refused = mmu.refuse(h, *found, walked, at, what)) return std::unexpected{*refused};
+  return *found;
 }
 
 /// Marks as hardware does what an allowed access came through: `way` and the leaf of `found`, which then says so too.

@@ -211,6 +211,27 @@ PAGEWRIGHT_INLINE constexpr auto granted(grant const (&rows)[N], u64 entry) noex
   return held;
 }
 
+/// Are these rows all told by one bit each, at every level that has table entries? Then what a number of entries leave
+/// together can be told from all their bits at once.
+constexpr auto told_by_single_bits(format const &f) noexcept -> bool {
+  for (unsigned n = 1; n < f.depth; ++n)
+    if (!f.levels[n].narrows) return false;
+  for (grant const &row : f.table_grants)
+    if (row.in_use() && (row.withheld.mask & (row.withheld.mask - 1)) != 0) return false;
+  return true;
+}
+
+/// granted of several entries: `common`, the bits that are set in all of them, `any`, those that are set in one.
+/// Precondition: told_by_single_bits.
+template <std::size_t N>
+PAGEWRIGHT_INLINE constexpr auto granted_by_all(grant const (&rows)[N], u64 common, u64 any) noexcept -> rights {
+  auto held = rights::all;
+  each(rows, [&](grant const &row) PAGEWRIGHT_INLINE {
+    if (row.withheld(row.withheld.value == 0 ? common : any)) held = held - row.gives;
+  });
+  return held;
+}
+
 /// The rights a table entry of `level` leaves to everything below it. Precondition: a table entry.
 template <handle H, class L>
 PAGEWRIGHT_INLINE constexpr auto table_rights(H h, L level, u64 entry) noexcept -> rights {

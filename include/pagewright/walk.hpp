@@ -142,6 +142,11 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
   output_address table = from.table;
   rights         above = rights::all;
   bool           global_above = false;
+  u64            common = ~u64{0}, any = 0;  // of all table entries, where their bits can be told together
+  constexpr bool together = [] {
+    if constexpr (H::is_fixed) return told_by_single_bits(*H{});
+    else return false;
+  }();
   u64            via = 0;           // the entry that led to `table`, which is one of level `next`
   unsigned       next = h.top();
 
@@ -177,13 +182,15 @@ PAGEWRIGHT_INLINE constexpr auto walk(H h, root from, input_address at, M &&memo
       saw(entry, entry_kind::table, allowed);
       table = table_of(h, level, entry);
       if (table.value > pagewright::below(h->output_bits)) return end(fault_reason::too_wide, entry);
-      above        &= allowed;
+      if constexpr (together) common &= entry, any |= entry;
+      else above &= allowed;
       global_above |= h->table_global(entry);
       if (h->table_bounds[0].limit.width != 0) via = entry;
       if (h->next_level.width != 0) next = skips_to(h, level, entry).value_or(level - 1u);
       return false;
     }
 
+    if constexpr (together) above = granted_by_all(h->table_grants, common, any);
     bool const known = with_form(h, level, entry, [&](auto f) PAGEWRIGHT_INLINE {
       bool const reserved = leaf_is_reserved(h, level, f, entry);
       saw(entry, reserved ? entry_kind::reserved : entry_kind::leaf, settled(h, granted(f->grants, entry)));

@@ -93,8 +93,8 @@ struct mmu {
     return at;
   }
 
-  template <handle H>
-  static constexpr auto fault_of(H h, fault const &f, passage const &way, input_address at, access_request const &what) noexcept
+  template <handle H, class Way>
+  static constexpr auto fault_of(H h, fault const &f, Way const &way, input_address at, access_request const &what) noexcept
       -> abort {
     // The gap between the ranges of long descriptors is a fault of level 1, wherever their walks begin (G5.5.5).
     if (f.why == fault_reason::outside_input) return taken(h, fault_status::translation, 1, 0, at, what, denial::not_mapped);
@@ -104,14 +104,14 @@ struct mmu {
                                                               : fault_status::translation;
     // A first-level entry that does not translate names no domain.
     bool const known = f.level == 0 || status == fault_status::access_flag;
-    return taken(h, status, level_of(h, f.level), known ? domain_on(way) : 0, at, what, denial::not_mapped);
+    return taken(h, status, level_of(h, f.level), known ? domain_on(way()) : 0, at, what, denial::not_mapped);
   }
 
   /// Domain faults come before permission faults; a manager's accesses are not checked, XN included (G5.7).
-  template <handle H>
-  constexpr auto refuse(H h, translation const &t, passage const &way, input_address at, access_request const &what) const noexcept
+  template <handle H, class Way>
+  constexpr auto refuse(H h, translation const &t, Way const &way, input_address at, access_request const &what) const noexcept
       -> std::optional<abort> {
-    unsigned const domain = is_short(h) ? domain_on(way) : 0, level = level_of(h, t.level);
+    unsigned const domain = is_short(h) ? domain_on(way()) : 0, level = level_of(h, t.level);
     auto const     held   = is_short(h) ? access_to(domain, dacr) : domain_access::client;
     if (held == domain_access::manager) return std::nullopt;
     // What the reserved value does is CONSTRAINED UNPREDICTABLE: here it is no access.

@@ -95,8 +95,8 @@ struct mmu {
     return at;
   }
 
-  template <handle H>
-  static constexpr auto fault_of(H h, fault const &f, input_address at, access_request const &what) noexcept -> abort {
+  template <handle H, class Way>
+  static constexpr auto fault_of(H h, fault const &f, Way const &, input_address at, access_request const &what) noexcept -> abort {
     auto const at_level = [&](fault_status s, int level) { return taken(h, s, level, at, what, denial::not_mapped); };
     switch (f.why) {
       case fault_reason::outside_input: return at_level(fault_status::translation, 0);
@@ -107,8 +107,8 @@ struct mmu {
     }
   }
 
-  template <handle H>
-  constexpr auto refuse(H h, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
+  template <handle H, class Way>
+  constexpr auto refuse(H h, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
       -> std::optional<abort> {
     auto const why = denied(t.effective, what);
     if (why == denial::none) return std::nullopt;

@@ -27,8 +27,8 @@ struct stage2_mmu {
     return at;
   }
 
-  template <handle H>
-  static constexpr auto fault_of(H, fault const &f, input_address at, access_request const &what) noexcept -> abort {
+  template <handle H, class Way>
+  static constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &what) noexcept -> abort {
     auto const at_level = [&](fault_status s, int level) { return taken(s, level, at, what, denial::not_mapped); };
     int const  level    = level_of(f.level);
     switch (f.why) {
@@ -40,8 +40,8 @@ struct stage2_mmu {
     }
   }
 
-  template <handle H>
-  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
+  template <handle H, class Way>
+  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
       -> std::optional<abort> {
     auto const why = denied(t, what);
     if (why == denial::none) return std::nullopt;

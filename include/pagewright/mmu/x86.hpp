@@ -80,7 +80,8 @@ struct mmu {
   /// The address that is translated. Masking concerns data, and an address's own half: bit 63 stays and says which half;
   /// the bits up to the sign bit are replaced by that bit, so that it must agree with 63.
   template <handle H>
-  constexpr auto input(H, input_address at, access_request const &r) const noexcept -> std::expected<input_address, exception> {
+  PAGEWRIGHT_INLINE constexpr auto input(H, input_address at, access_request const &r) const noexcept
+      -> std::expected<input_address, exception> {
     bool const    upper = at.value >> 63 != 0;
     masking const how   = upper ? supervisor_masking : user_masking;
     if (how == masking::off || r.kind == access_kind::fetch) return at;
@@ -90,8 +91,8 @@ struct mmu {
   }
 
   /// Levels are examined from the top; a reserved bit above an entry that is not present is reported as reserved.
-  template <handle H>
-  constexpr auto fault_of(H, fault const &f, input_address at, access_request const &r) const noexcept -> exception {
+  template <handle H, class Way>
+  constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &r) const noexcept -> exception {
     switch (f.why) {
       case fault_reason::outside_input:
         return {r.stack ? exception_vector::stack_fault : exception_vector::general_protection, 0, at, denial::not_canonical, f.level};
@@ -101,9 +102,9 @@ struct mmu {
     }
   }
 
-  template <handle H>
-  constexpr auto refuse(H, translation const &t, passage const &way, input_address at, access_request const &r) const noexcept
-      -> std::optional<exception> {
+  template <handle H, class Way>
+  PAGEWRIGHT_INLINE constexpr auto refuse(H, translation const &t, Way const &way, input_address at, access_request const &r) const
+      noexcept -> std::optional<exception> {
     auto const why = denied(t, way, r);
     auto const key = key_denies(t, r);
     if (why == denial::none && key == denial::none) return std::nullopt;
@@ -126,13 +127,14 @@ struct mmu {
   }
 
   /// SDM 5.6.1, without protection keys. A user page is one that all entries say U/S of; writable, R/W.
-  constexpr auto denied(translation const &t, passage const &way, access_request const &r) const noexcept -> denial {
+  template <class Way>
+  PAGEWRIGHT_INLINE constexpr auto denied(translation const &t, Way const &way, access_request const &r) const noexcept -> denial {
     bool const user_page = includes(t.effective, rights::user_read), writable = includes(t.effective, rights::kernel_write);
     bool const executable = includes(t.effective, rights::kernel_execute);
     if (is_user(r) && !user_page) return denial::supervisor_page;
     if (r.shadow_stack) {
       // Read-only and dirty below entries that are all writable; the processor's mode must be the page's.
-      bool const shadow = !includes(t.own, rights::kernel_write) && t.dirty && includes(way.above(), rights::kernel_write);
+      bool const shadow = !includes(t.own, rights::kernel_write) && t.dirty && includes(way().above(), rights::kernel_write);
       return shadow && user_page == is_user(r) ? denial::none : denial::no_shadow_stack;
     }
     if (r.kind == access_kind::fetch) {
@@ -145,7 +147,7 @@ struct mmu {
   }
 
   /// SDM 5.6.2: keys concern data, and nothing but 4-level and 5-level paging has them.
-  constexpr auto key_denies(translation const &t, access_request const &r) const noexcept -> denial {
+  PAGEWRIGHT_INLINE constexpr auto key_denies(translation const &t, access_request const &r) const noexcept -> denial {
     bool const user_page = includes(t.effective, rights::user_read);
     if (r.kind == access_kind::fetch || !(user_page ? user_keys : supervisor_keys && !is_user(r))) return denial::none;
     auto const held = (user_page ? pkru : pkrs) >> (2 * static_cast<unsigned>(t.entry >> 59 & 15));
