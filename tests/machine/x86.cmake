@@ -14,3 +14,5 @@ foreach(width 64 32)
   endif()
 endforeach()
 pagewright_payload(x86_boot i686-linux-gnu-g++ SOURCES x86_boot.S LINK x86_boot.ld)
+
+pagewright_machine(x86 PAYLOADS x86_64 x86_32 x86_boot SOURCES x86_test.cpp)
