@@ -12,10 +12,10 @@
 namespace machine::x86 {
 
 struct expectation {
-  bool    faulted;
-  u64     cause, address, value;        // as in `answer`
-  bool    known;                        // not what the manual says
-  px::denial why;          // as the manual has it
+  bool       faulted;
+  u64        cause, address, value;  // as in `answer`
+  bool       known;                  // not what the manual says
+  px::denial why;                    // as the manual has it
 };
 
 class replay {
@@ -40,8 +40,10 @@ class replay {
     auto const mmu       = px::mmu_of(r);
     auto const by_manual = access(h, top, {p.address}, request, mmu, memory);
     auto const found     = access_and_mark(h, top, {p.address}, request, emulated_mmu{mmu, oracle_.is_qemu}, memory);
-    if (oracle_.is_qemu) mark_tables(h, top, p.address, memory);
-    if (oracle_.is_qemu && paging_.mode == px::mode::pae) mark_tables(h, top, stub_at, memory);  // by the program itself
+    if (oracle_.is_qemu) {
+      mark_early(h, top, p.address, found.has_value(), memory);
+      mark_early(h, top, stub_at, true, memory);  // by the program itself
+    }
 
     auto const why = by_manual ? px::denial::none : by_manual.error().why;
     if (found) return {false, 0, 0, perform(p, found->address.value), !by_manual, why};
@@ -90,16 +92,19 @@ class replay {
     return adds ? was : p.value;
   }
 
-  /// QEMU marks each table entry before it looks at the next; the manual leaves open when (SDM 3A 5.8). It so marks PDPTEs of
-  /// PAE paging, which have no such mark (5.4.1), and entries of 1-Gbyte pages, their rights and bits 29:13 not yet examined.
+  /// QEMU marks each table entry before it looks at the next, the access allowed or not; the manual leaves that open (SDM 3A
+  /// 5.8). So it marks entries of 1-Gbyte pages, their rights and bits 29:13 not yet examined. And it marks PDPTEs of PAE
+  /// paging, which have no such mark (5.4.1).
   template <class H, class M>
-  void mark_tables(H h, pagewright::root top, u64 address, M &memory) {
+  void mark_early(H h, pagewright::root top, u64 address, bool allowed, M &memory) {
     pagewright::passage way;
     (void)walk(h, top, {address}, memory, way);
     for (auto const &step : way) {
-      u64 const  page     = bit(0) | bit(7), examined = page | h->levels[2].table_zero;
-      bool const gigabyte = paging_.wide() && paging_.gigabyte_pages && step.level == 2 && (step.entry & examined) == page;
-      if (step.kind == pagewright::entry_kind::table || gigabyte) memory.store(step.slot, h->word(), step.entry | bit(5));
+      auto const &level    = h->levels[step.level];
+      u64 const   page     = bit(0) | bit(7), examined = page | level.table_zero;
+      bool const  gigabyte = paging_.wide() && paging_.gigabyte_pages && step.level == 2 && (step.entry & examined) == page;
+      bool const  table    = step.kind == pagewright::entry_kind::table;
+      if (allowed ? table && level.loaded : table || gigabyte) memory.store(step.slot, h->word(), step.entry | bit(5));
     }
   }
 
