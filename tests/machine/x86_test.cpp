@@ -108,7 +108,9 @@ void expect_variety(paging const &p, oracle const &o, tally &sum) {
   if ((o.cr4 & cr4_cet) != 0) all.push_back(denial::no_shadow_stack);
   for (auto const why : all) EXPECT_GT(sum.came[why] * 1'000, sum.probes) << px::text(why);
   EXPECT_GT(sum.came[denial::none] * 6, sum.probes);
-  for (auto const &[why, n] : sum.came) testing::Test::RecordProperty(px::text(why), std::to_string(n));
+  std::string came;
+  for (auto const &[why, n] : sum.came) came += std::to_string(n) + ": " + px::text(why) + "; ";
+  testing::Test::RecordProperty("came", came);
 }
 
 void try_all(paging const &p, oracle const &o, u64 at_size_1) {
