@@ -2,6 +2,7 @@
 // The emulated AArch64 machine of these tests: what lies where in its memory, how it is started, what its processor has.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
 
@@ -21,18 +22,21 @@ inline constexpr u64 stub_tables_at = stub_at + 0x1000;  // four
 inline constexpr u64 tables_at = 0x4100'0000, tables_end = 0x4200'0000;
 inline constexpr u64 targets_at = 0x4200'0000, targets_bytes = u64{2} << 20;  // where allowed accesses lead
 inline constexpr u64 compared_end = targets_at + targets_bytes;               // from tables_at: what both sides must agree on
+constexpr auto is_target(u64 physical) -> bool { return physical - targets_at < targets_bytes; }
 
 /// Where the stub is mapped in a half: four levels of the 4K granule.
 constexpr auto stub_in(pagewright::arm64::half space) -> u64 {
   return space == pagewright::arm64::half::lower ? stub_at : 0xffff'0000'0000'0000 | stub_at;
 }
 
-/// Maps the stub, executable for EL1 and EL0, read-only so that SCTLR.WXN does not matter.
-inline void map_stub(ram &memory) {
+/// Maps the stub, executable for EL1 and EL0, read-only so that SCTLR.WXN does not matter. It and its tables are in
+/// memory at stub_at; `at` is where they are for the tables.
+inline void map_stub(ram &memory, u64 at) {
   auto const word = memory.at<u64>(stub_tables_at, 4 * 512);
+  std::ranges::fill(word, u64{0});
   for (unsigned n = 0; n < 4; ++n) {
     u64 const index = stub_at >> (39 - 9 * n) & 511;
-    word[n * 512 + index] = n < 3 ? (stub_tables_at + (n + 1) * 4096) | 3 : stub_at | bit(10) | 3u << 6 | 3;
+    word[n * 512 + index] = n < 3 ? (at + (stub_tables_at - stub_at) + (n + 1) * 4096) | 3 : at | bit(10) | 3u << 6 | 3;
   }
 }
 
@@ -77,6 +81,10 @@ struct features {
   bool     lpa2_4k, lpa2_16k, lva, uao, pan3, e0pd, xnx;
   unsigned hafdbs;
 
+  auto have(pagewright::arm64::granule page, bool wide) const -> bool {
+    using enum pagewright::arm64::granule;
+    return !wide || (page == k4 ? lpa2_4k : page == k16 ? lpa2_16k : lva);
+  }
   static auto of_this_machine() -> features const & {
     static features const f = [] {
       ram           memory{ram_at, ram_bytes};
