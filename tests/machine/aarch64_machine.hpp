@@ -61,7 +61,7 @@ inline auto start(ram const &memory) -> ended {
               "-object", "memory-backend-file,id=ram,share=on,size=" + bytes + ",mem-path=" + memory.path().string(),
               "-accel", "tcg", "-cpu", "max,pauth-impdef=on", "-display", "none", "-serial", "none", "-monitor", "none",
               "-semihosting-config", "enable=on,target=native", "-kernel", PAYLOAD_AARCH64},
-             std::chrono::seconds{120});
+             std::chrono::seconds{20});
 }
 
 /// QEMU's release, as 702 for 7.2.

@@ -33,6 +33,14 @@ inline auto as_in_qemu(pagewright::format f, bool lpa2) -> pagewright::format {
   return f;
 }
 
+/// What IPS and PS encode.
+inline constexpr unsigned address_sizes[]{32, 36, 40, 42, 44, 48, 52};
+constexpr auto size_encoding(unsigned bits) -> u64 {
+  u64 n = 0;
+  while (address_sizes[n] < bits) ++n;
+  return n;
+}
+
 /// `least_ips`: an encoding whose addresses the state needs.
 inline auto some_state(layout const &l, u64 root_at, choices &c, u64 least_ips = 0) -> stage1_state {
   using namespace pagewright::arm64;

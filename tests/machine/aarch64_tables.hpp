@@ -73,7 +73,9 @@ struct destinations {
   std::function<u64(u64 frame)> table;   // of an entry that leads to the table in this frame
 };
 
-enum class stage_of_tables : u8 { first, second };
+/// `first_over_second`: where any address may turn out to lead to a table of another level, so nothing there is contiguous.
+/// `second_forced`: with HCR_EL2.FWB.
+enum class stage_of_tables : u8 { first, first_over_second, second, second_forced };
 
 class tables {
  public:
@@ -115,7 +117,7 @@ class tables {
     auto const slots = memory_.at<u64>(at, u64{1} << layout_.index_bits(level));
     for (u64 n = 0; n < slots.size(); ++n) {
       u64 const slot = at + n * 8, group = layout_.group(level);
-      if (group > 1 && n % group == 0 && choices_.one_in(12 + group)) {
+      if (!over_second() && group > 1 && n % group == 0 && choices_.one_in(12 + group)) {
         group_of_leaves(slots.subspan(n, group), slot, level);
         n += group - 1;
       } else {
@@ -129,35 +131,38 @@ class tables {
   /// Equal but for the address, which is contiguous and aligned to the group (D8.7.1).
   void group_of_leaves(std::span<u64> slots, u64 slot, unsigned level) {
     u64 const first = leaf(slot, level, slots.size()) | pagewright::arm64::contiguous;
+    u64 const shift = layout_.shift(level), within = (slots.size() - 1) << shift;
+    auto const target = target_of(slot);
     for (u64 n = 0; n < slots.size(); ++n) {
-      slots[n] = first + (n << layout_.shift(level));
-      if (auto const target = target_of(slot)) targets_[slot + n * 8] = *target;
+      slots[n] = first + (n << shift);
+      if (target) targets_[slot + n * 8] = (*target & ~within) + (n << shift);
     }
   }
 
   /// `group`: how many leaves the output has to hold. The Contiguous bit is set only where it groups nothing.
   auto leaf(u64 slot, unsigned level, u64 group) -> u64 {
-    if (group == 1 && choices_.one_in(40)) return level == 0 ? choices_.any() & ~u64{2} : table(level);  // a reserved kind; a table
+    if (group == 1 && choices_.one_in(40))  // a reserved kind, which says nothing else (not BTI's GP); a table
+      return level == 0 ? choices_.any() & ~(bit(1) | bit(50) | bit(52)) : table(level);
     u64 const bytes = group << layout_.shift(level);
     bool const far = choices_.one_in(12);
     u64 const output = far ? far_output() : to_->target();
     if (!far) targets_[slot] = output;
     u64 entry = layout_.placed(output & ~(bytes - 1)) | (level == 0 ? 3 : 1) | attributes();
     if (!layout_.lpa2()) entry |= choices_.below(4) << 8;
-    if (group == 1 && layout_.group(level) == 1 && choices_.flag()) entry |= bit(52);
+    if (!over_second() && group == 1 && layout_.group(level) == 1 && choices_.flag()) entry |= bit(52);
     return entry;
   }
 
   auto attributes() -> u64 {
     u64 entry = choices_.any() & (u64{0xff} << 55 | bit(51));
-    if (stage_ == stage_of_tables::first) {
+    if (stage_ == stage_of_tables::first || over_second()) {
       entry |= choices_.any() & (bit(54) | bit(53) | bit(11) | bit(7) | bit(6) | 7u << 2);
       return choices_.one_in(4) ? entry : entry | bit(10);
     }
-    entry |= choices_.any() & 0xfu << 2;
+    entry |= choices_.any() & (stage_ == stage_of_tables::second ? 0xfu : 7u) << 2;  // MemAttr; [3] is RES0 with FWB
     if (choices_.one_in(3)) entry |= choices_.any() & (bit(53) | bit(54));          // XN
-    entry |= choices_.one_in(6) ? choices_.any() & 3u << 6 : 3u << 6;             // S2AP
-    return choices_.one_in(10) ? entry : entry | bit(10);
+    entry |= choices_.one_in(12) ? choices_.any() & 3u << 6 : 3u << 6;            // S2AP
+    return choices_.one_in(16) ? entry : entry | bit(10);
   }
 
   auto table(unsigned level) -> u64 {
@@ -170,8 +175,10 @@ class tables {
     u64 entry = layout_.placed(next) | 3 | (choices_.any() & (u64{0xff} << 51 | 0x3f << 2 | 3u << 10));
     if (!layout_.lpa2()) entry |= choices_.below(4) << 8;
     for (unsigned n = 59; n < 63; ++n) entry = choices_.one_in(8) ? entry | bit(n) : entry & ~bit(n);
-    return entry;
+    return over_second() ? entry & ~bit(52) : entry;
   }
+
+  auto over_second() const -> bool { return stage_ == stage_of_tables::first_over_second; }
 
   /// Some address of 33 bits to as many as descriptors hold, where the machine has nothing: between 2^38 and 2^40 it may.
   auto far_output() -> u64 {

@@ -52,7 +52,7 @@ class trial {
   void summarize() {
     std::vector<std::string> needed{"translation fault", "access flag fault", "permission fault"};
     if (!mode_.tables.lpa()) needed.push_back("address size fault");  // 52 bits hold every address
-    talk_.summarize("aarch64 stage 1, " + std::string{mode_.name}, needed);
+    talk_.summarize("aarch64 stage 1, " + std::string{mode_.name}, 5, needed);
   }
 
  private:
