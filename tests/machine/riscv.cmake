@@ -9,4 +9,4 @@ foreach(bits 64 32)
   pagewright_payload(riscv${bits} riscv64-linux-gnu-g++ SOURCES riscv.S riscv.cpp LINK riscv.ld
     FLAGS -march=rv${bits}ima_zicsr -mabi=${abi} -mcmodel=medany)
 endforeach()
-pagewright_machine(riscv PAYLOADS riscv64 riscv32 SOURCES riscv_test.cpp)
+pagewright_machine(riscv PAYLOADS riscv64 riscv32 SOURCES riscv_test.cpp riscv_guest_test.cpp)

@@ -38,9 +38,17 @@ inline auto path_of(u64 n, unsigned levels, bool wide) -> path {
     p.odd_level = p.leaf_level + 1 + static_cast<unsigned>(d.next(levels - 1 - p.leaf_level));
     u64 const i = d.next(wide ? 13 : 8);
     p.odd    = odds[i];
-    p.detour = i == 0 ? nowhere : 0;
+    p.detour = i == 0;
   }
   return p;
+}
+
+/// Where the tables map the program's `inside`, of which entries say that it is `moved` higher than it is: for the
+/// supervisor, and a page further for the user. In every format that is in the root's first slots.
+inline constexpr u64 inside_supervisor = 0x4000, inside_user = 0x5000;
+inline auto inside_regions(u64 moved = 0) -> std::vector<region> {
+  return {{inside_supervisor, machine::riscv::inside_at + moved, 4096, pagewright::rights::kernel_rx},
+          {inside_user, machine::riscv::inside_at + moved, 4096, pagewright::rights::user_rx}};
 }
 
 /// One access, and the state it is made in.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <stdexcept>
 #include <tuple>
@@ -19,7 +20,7 @@ namespace trial {
 using pagewright::u64;
 
 // The machine's memory beside what payload/riscv.hpp names; and where none is, not even a device.
-inline constexpr u64 memory_bytes = 0x800'0000, tables_at = 0x8010'0000, targets_at = 0x8200'0000, other_targets_at = 0x8240'0000,
+inline constexpr u64 memory_bytes = 0x400'0000, tables_at = 0x8010'0000, targets_at = 0x8200'0000, other_targets_at = 0x8240'0000,
                      target_pages = 16, targets_end = other_targets_at + target_pages * 4096, nowhere = 0x9000'0000;
 
 /// In each page of the target areas the first two instructions are `li a0, <number of the page>; ecall`; every other word
@@ -35,20 +36,26 @@ inline void lay_targets(machine::ram &ram) {
 
 /// The way of an address from the root: plain pointers but for two entries.
 struct path {
-  unsigned leaf_level;  // where it ends; but if that entry is a pointer, one level further
-  u64      leaf;        // without an address
-  u64      low;         // flipped in its page number
-  unsigned odd_level;   // above leaf_level, or 0: a pointer which
-  u64      odd;         // has these bits
-  u64      detour;      // and leads to its table under this other address; 0 if not
+  unsigned leaf_level = 0;  // where it ends; but if that entry is a pointer, one level further
+  u64      leaf       = 0;  // without an address
+  u64      low        = 0;  // flipped in its page number
+  unsigned odd_level  = 0;  // above leaf_level, or 0: a pointer which
+  u64      odd        = 0;  // has these bits
+  unsigned detour     = 0;  // and leads elsewhere, as forest::detour says; 0 if not
+};
+
+/// What is mapped as a whole.
+struct region {
+  u64                at, to, bytes;
+  pagewright::rights allow;
 };
 
 class forest {
  public:
-  /// Tables lie from `from` on; entries name them, and all else, by an address `moved` higher. Of the format the geometry
-  /// matters.
-  forest(machine::ram &ram, pagewright::format const &f, u64 from, u64 moved = 0)
-      : ram_{&ram}, format_{f}, next_{from}, moved_{moved} {
+  /// Tables lie from `from` on; entries name them, and all else, by an address `moved` higher. Each root maps `wholes`,
+  /// where they are not in the way: in its first 16 slots. Of the format the geometry matters.
+  forest(machine::ram &ram, pagewright::format const &f, u64 from, std::vector<region> wholes, u64 moved = 0)
+      : ram_{&ram}, format_{f}, wholes_{std::move(wholes)}, next_{from}, moved_{moved} {
     for (unsigned level = 0; level + 1 < f.depth; ++level)
       for (unsigned user = 0; user < 2; ++user) {
         onward_[level][user] = table(4096);
@@ -58,6 +65,9 @@ class forest {
                                            pagewright::riscv::v | 0xe | (user != 0 ? pagewright::riscv::u : 0));
       }
   }
+
+  /// What a pointer with the detour `n` holds instead of the address of `table`.
+  std::function<u64(unsigned n, u64 table)> detour = [](unsigned, u64) { return nowhere; };
 
   struct place {
     u64 root, address;
@@ -70,31 +80,29 @@ class forest {
     auto &open = open_[{p.leaf_level, p.odd_level, p.odd, p.detour}];
     if (open.left == 0 && !at_root) open = branch(p);
     auto const end  = at_root ? branch_end{root_, root_, 0, 1} : open;
-    u64 const  slot = at_root ? used_of_root_++ : slots(p.leaf_level) - open.left--;
+    u64 const  slot = at_root ? slot_of_root() : slots(p.leaf_level) - open.left--;
 
     bool const pointer = (p.leaf & 0xe) == 0 && p.leaf_level > 0;
+    u64 const  below   = (pointer ? targets_at + moved_ + (to & 0xffff) : to) & (index(p.leaf_level, 1) - 1);
     put(end.table, slot, p.leaf | (pointer ? page_number(onward_[p.leaf_level - 1][p.low & 1] + moved_)
                                            : page_number(aligned(p.leaf_level, to)) ^ p.low << 10));
-    return {end.root + moved_, extended(end.prefix + index(p.leaf_level, slot) + (to & (index(p.leaf_level, 1) - 1)))};
+    return {end.root + moved_, extended(end.prefix + index(p.leaf_level, slot) + below)};
   }
 
-  /// Where every root maps the program's `inside`: for the supervisor, and a page further for the user.
-  auto inside() const -> u64 { return extended(index(top(), slots(top()) - 1)); }
-  /// The only root so far.
+  /// The root in use.
   auto root() -> u64 {
-    if (root_ != 0 && used_of_root_ < slots(top()) - 1) return root_;
-    root_ = table(slots(top()) * format_.entry_bytes), used_of_root_ = 0;
+    if (root_ != 0 && used_of_root_ < slots(top()) / 2) return root_;
+    root_ = table(slots(top()) * format_.entry_bytes), used_of_root_ = 16;
 
     using namespace pagewright;
     mapped_memory memory{machine::ram::locate{ram_->at<u8>(ram_->base()).data(), ram_->base() + moved_, ram_->bytes()}};
-    bump_frames   frames{{next_ + moved_}, u64{format_.depth} * 4096};
+    bump_frames   frames{{next_ + moved_}, 0x10'0000};
     not_in_use    nobody;
     ledger        owed;
     address_space space{dynamic{&format_}, pagewright::root{{root_ + moved_}}, memory, frames, nobody};
-    for (auto const &[at, allow] : {std::pair{inside(), rights::kernel_rx}, std::pair{inside() + 4096, rights::user_rx}})
-      if (!space.map(*range::of(input_address{at}, 4096), {machine::riscv::inside_at + moved_},
-                     {.allow = allow, .type = memory_type::pma}, owed))
-        throw std::logic_error{"inside is not mapped"};
+    for (auto const &[at, to, bytes, allow] : wholes_)
+      if (!space.map(*range::of(input_address{at}, bytes), {to}, {.allow = allow, .type = memory_type::pma}, owed))
+        throw std::logic_error{"a region is not mapped"};
     space.settle(owed);
     next_ = frames.allocate(12)->value - moved_;
     return root_;
@@ -118,6 +126,11 @@ class forest {
     return high ? address | ~u64{0} << bits : address;
   }
 
+  /// A free slot of the root: one in eight is of the upper half.
+  auto slot_of_root() -> u64 {
+    u64 const n = used_of_root_++;
+    return n % 8 == 7 ? slots(top()) / 2 + n : n;
+  }
   auto table(u64 bytes) -> u64 {
     u64 const at = (next_ + bytes - 1) & ~(bytes - 1);
     next_ = at + bytes;
@@ -133,10 +146,10 @@ class forest {
   auto branch(path const &p) -> branch_end {
     branch_end b{root(), root_, 0, slots(p.leaf_level)};
     for (unsigned level = top(); level > p.leaf_level; --level) {
-      u64 const  slot = level == top() ? used_of_root_++ : (level * 37 + used_of_root_) % slots(level);
+      u64 const  slot = level == top() ? slot_of_root() : (level * 37 + used_of_root_) % slots(level);
       u64 const  down = table(4096);
       bool const odd  = level == p.odd_level;
-      put(b.table, slot, page_number(odd && p.detour != 0 ? p.detour : down + moved_) | (odd ? p.odd : pagewright::riscv::v));
+      put(b.table, slot, page_number(odd && p.detour != 0 ? detour(p.detour, down) : down + moved_) | (odd ? p.odd : pagewright::riscv::v));
       b.table = down;
       b.prefix += index(level, slot);
     }
@@ -145,9 +158,10 @@ class forest {
 
   machine::ram      *ram_;
   pagewright::format format_;
+  std::vector<region> wholes_;
   u64                next_, moved_, root_ = 0, used_of_root_ = 0;
   u64                onward_[pagewright::max_depth][2]{};
-  std::map<std::tuple<unsigned, unsigned, u64, u64>, branch_end> open_;
+  std::map<std::tuple<unsigned, unsigned, u64, unsigned>, branch_end> open_;
 };
 
 }  // namespace trial

@@ -4,10 +4,14 @@
 #define LOAD  ld
 #define STORE sd
 #define SWAP  amoswap.d
+#define HLV   0x36
+#define HSV   0x37
 #else
 #define LOAD  lw
 #define STORE sw
 #define SWAP  amoswap.w
+#define HLV   0x34
+#define HSV   0x35
 #endif
 #define MPRV_MPP (1 << 17 | 3 << 11)
 
@@ -38,7 +42,7 @@ leave:
   ret
 
 /* outcome try_*(address, value, mstatus bits to set): one access in the mode that MPRV gives. */
-.globl try_read, try_write, try_swap, enter
+.globl try_read, try_write, try_swap, try_hlv, try_hsv, enter
 try_read:
   csrs mstatus, a2
   LOAD a0, (a0)
@@ -52,6 +56,14 @@ try_write:
 try_swap:
   csrs mstatus, a2
   SWAP a0, a1, (a0)
+  li   a1, 0
+  j    leave
+try_hlv:                        # the mode is that of hstatus.SPVP
+  .insn r 0x73, 4, HLV, a0, a0, x0
+  li   a1, 0
+  j    leave
+try_hsv:
+  .insn r 0x73, 4, HSV, x0, a0, a1
   li   a1, 0
   j    leave
 
