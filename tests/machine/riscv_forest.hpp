@@ -149,7 +149,8 @@ class forest {
       u64 const  slot = level == top() ? slot_of_root() : (level * 37 + used_of_root_) % slots(level);
       u64 const  down = table(4096);
       bool const odd  = level == p.odd_level;
-      put(b.table, slot, page_number(odd && p.detour != 0 ? detour(p.detour, down) : down + moved_) | (odd ? p.odd : pagewright::riscv::v));
+      u64 const  told = odd && p.detour != 0 ? detour(p.detour, down) : down + moved_;
+      put(b.table, slot, page_number(told) | (odd ? p.odd : pagewright::riscv::v));
       b.table = down;
       b.prefix += index(level, slot);
     }

@@ -30,7 +30,8 @@ struct emulated_guest_mmu {
   }
   /// A fault on the way to a table is one of a load, whatever the access is and did to the table. Where there is no memory
   /// for a table of this stage's own it is a guest-page fault, too. By MPRV it is told as if it were the first stage's.
-  auto fault_of(H h, pagewright::fault const &f, pagewright::input_address at, pagewright::access_request what) const -> fault_type {
+  auto fault_of(H h, pagewright::fault const &f, pagewright::input_address at, pagewright::access_request what) const
+      -> fault_type {
     bool const table = is_of_table(what);
     if (table) what.kind = pagewright::access_kind::read, what.above->wants = pagewright::purpose::table_load;
     auto why = f;

@@ -30,18 +30,19 @@ struct pair_of_harts {
   format upper = guest.specified(), lower = rv::guest_stage(host.specified(), "host");
   format emulated_upper = guest.emulated(), emulated_lower = rv::guest_stage(host.emulated(), "host");
   format blind_upper = guest.blind(), blind_lower = rv::guest_stage(host.blind(), "host");
-  u64    moved     = guest.wide() ? 0x1'0000'0000 : 0x4000'0000;  // how much higher the guest's physical memory is than the host's
+  u64    moved     = guest.wide() ? 0x1'0000'0000 : 0x4000'0000;  // how much higher the guest's memory is than the host's
   u64    host_root = 0;
 
   /// HS-level MXR holds for both stages.
   auto specified(guest_question const &q) const {
     auto mmu = q.mmu;
     mmu.execute_as_read |= q.hosts_mxr;
-    return nested{stage{dynamic{&upper}, root{{q.root}}, mmu},
-                  stage{dynamic{&lower}, root{{host_root}}, rv::guest_mmu{.execute_as_read = q.hosts_mxr, .entry_bytes = upper.entry_bytes}}};
+    rv::guest_mmu const rules{.execute_as_read = q.hosts_mxr, .entry_bytes = upper.entry_bytes};
+    return nested{stage{dynamic{&upper}, root{{q.root}}, mmu}, stage{dynamic{&lower}, root{{host_root}}, rules}};
   }
-  /// QEMU's rules: from outside the guest HS-level MXR counts for the guest's, and SUM as set; from inside HS-level MXR
-  /// does not count. In the second stage the guest's MXR counts.
+  /// QEMU's rules: from outside the guest HS-level MXR counts for the guest's, and SUM as set ("the HS-level sstatus.SUM is
+  /// ignored", Hypervisor Virtual-Machine Load and Store Instructions, but vsstatus.SUM is not); from inside HS-level MXR does
+  /// not count. In the second stage the guest's MXR counts.
   auto emulated(guest_question const &q, format const &above, format const &below) const {
     auto mmu = q.mmu;
     if (manner_of(q) != manner::within) mmu = {.user_memory = true, .execute_as_read = q.hosts_mxr};
@@ -87,18 +88,20 @@ auto questions_of(pair_of_harts &h, machine::ram &ram, u64 first, u64 paths) -> 
     u64       to     = target + h.moved;
     auto      p      = path_of(i, h.guest.depth, h.guest.wide());
     if (kind == 1 || i % 8 == 3) p = {.leaf_level = p.leaf_level, .leaf = rv::v | 0xe | (p.leaf & (rv::u | rv::a | rv::d))};
+    if (kind == 2 && !h.guest.wide()) p.low &= 0xff;  // 0x400 is the next slot of Sv32x4's root
     if (kind == 1 || kind == 2) to = host.plant(host_path_of(i, h.host), target).address;
     if (kind == 3 && p.leaf_level + 1 < h.guest.depth) {
-      p.odd_level = p.leaf_level + 1 + (i % 8 == 3 ? 0 : static_cast<unsigned>(drawn(i) >> 32) % (h.guest.depth - 1 - p.leaf_level));
+      p.odd_level = p.leaf_level + 1;
+      if (i % 8 != 3) p.odd_level += static_cast<unsigned>(drawn(i) >> 32) % (h.guest.depth - p.odd_level);
       p.odd = rv::v, p.detour = 2 + static_cast<unsigned>(i / 16 % 0x1'0000);
     }
     if (h.guest.wide() && h.host.depth < 5 && i % 64 == 1) to ^= u64{1} << 52;  // more than Sv39x4 and Sv48x4 translate
     auto const at = guest.plant(p, to);
     for (u64 k = 0; k < 6; ++k) {
       guest_question q{question_of(6 * i + k, at, h.guest.wide()), (drawn(i) >> k & 1) != 0};
-      bool const other = q.request.kind == access_kind::fetch || (q.probe.mode & (machine::riscv::swap | machine::riscv::within)) != 0;
       q.probe.mode |= machine::riscv::guest;
-      if (!other && drawn(q.number) % 2 == 0) q.probe.mode |= machine::riscv::hlv;
+      if (manner_of(q) == manner::mprv && (q.probe.mode & machine::riscv::swap) == 0 && drawn(q.number) % 2 == 0)
+        q.probe.mode |= machine::riscv::hlv;
       questions.push_back(q);
     }
   }
@@ -109,7 +112,7 @@ auto questions_of(pair_of_harts &h, machine::ram &ram, u64 first, u64 paths) -> 
 auto setting_of(pair_of_harts const &h, guest_question const &q) -> machine::setting {
   machine::setting s{};
   s.registers[machine::riscv::satp]            = h.guest.satp(q.root);  // QEMU asks it whether vsatp translates
-  s.registers[machine::riscv::mstatus]         = q.hosts_mxr ? bit(19) : 0;
+  s.registers[machine::riscv::mstatus]         = (q.root >> 12 & 1) << 18 | (q.hosts_mxr ? bit(19) : 0);  // SUM is of no concern
   s.registers[machine::riscv::menvcfg]         = bit(61) | bit(62);  // ADUE, PBMTE
   s.registers[machine::riscv::inside]          = inside_supervisor;
   s.registers[machine::riscv::inside_for_user] = inside_user;
@@ -124,7 +127,9 @@ auto setting_of(pair_of_harts const &h, guest_question const &q) -> machine::set
 template <class Fault>
 auto reason(Fault const &f) -> std::string {
   if (f.own() != nullptr) return text(f.own()->why);
-  return f.wants == purpose::data ? "the host, for a page" : f.wants == purpose::table_load ? "the host, for a table" : "the host, for a mark";
+  return f.wants == purpose::data         ? "the host, for a page"
+         : f.wants == purpose::table_load ? "the host, for a table"
+                                          : "the host, for a mark";
 }
 
 auto describe(pair_of_harts const &h, guest_question const &q, mirror &mine) -> std::string {
@@ -207,6 +212,8 @@ TEST(riscv_machine, agrees_with_access_under_sv48_over_sv48x4) { holds_against_q
 TEST(riscv_machine, agrees_with_access_under_sv57_over_sv57x4) { holds_against_qemu({{5, false, false}, {5, false, false}}); }
 TEST(riscv_machine, agrees_with_access_under_sv57_over_sv39x4) { holds_against_qemu({{5, false, false}, {3, false, false}}); }
 TEST(riscv_machine, agrees_with_access_under_sv32_over_sv32x4) { holds_against_qemu({{2, false, false}, {2, false, false}}); }
-TEST(riscv_machine, agrees_with_access_in_two_stages_with_both_extensions) { holds_against_qemu({{3, true, true}, {4, true, true}}); }
+TEST(riscv_machine, agrees_with_access_in_two_stages_with_both_extensions) {
+  holds_against_qemu({{3, true, true}, {4, true, true}});
+}
 
 }  // namespace

@@ -37,7 +37,8 @@ auto outcome_of(pagewright::nested_fault<Own, pagewright::riscv::guest_exception
   return {.allowed = false, .cause = e.cause, .tval = e.address.value, .tval2 = e.guest_address, .tinst = e.instruction};
 }
 
-/// What the machine said; a transformed instruction in mtinst counts as 0, which it may be instead. A write tells nothing but by what memory holds at the end.
+/// What the machine said. A transformed instruction in mtinst counts as 0, which it may be instead. Of a write that is allowed
+/// nothing is told but by what memory holds at the end.
 inline auto outcome_of(machine::probe const &p, machine::answer const &a) -> outcome {
   if (a.faulted != 0)
     return {.allowed = false, .cause = a.cause, .tval = a.address, .tval2 = a.further, .tinst = (a.value & 3) == 3 ? 0 : a.value};
@@ -128,8 +129,10 @@ inline auto answers_of(machine::ram &ram, bool wide, std::string const &cpu, u64
 
 /// What a test has seen.
 struct tally {
-  u64 probes = 0, wrong = 0, known = 0, allowed = 0;  // `known`: QEMU is known to be wrong, and was; `allowed`: by the specification
-  std::map<std::string, u64> denied;                  // by the specification, and why
+  u64 probes = 0, wrong = 0;
+  u64 known  = 0;                      // QEMU is known to be wrong, and was
+  u64 allowed = 0;                     // by the specification
+  std::map<std::string, u64> denied;   // likewise, and why
 
   /// Is everything that should occur among the cases there, if they are many?
   void is_fair(std::initializer_list<std::string> whys) const {

@@ -82,8 +82,8 @@ void holds_against_qemu(hart const &h) {
   machine::tell(h.name(), "QEMU TCG", seen.probes, seen.probes - seen.wrong - seen.known, seen.known,
                 std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   using enum rv::denial;
-  seen.is_fair({text(not_valid), text(reserved_entry), text(unreadable), text(supervisor_page), text(user_page), text(not_readable),
-                text(not_writable), text(not_executable)});
+  seen.is_fair({text(not_valid), text(reserved_entry), text(unreadable), text(supervisor_page), text(user_page),
+                text(not_readable), text(not_writable), text(not_executable)});
   if (h.wide()) seen.is_fair({text(not_canonical)});
 }
 

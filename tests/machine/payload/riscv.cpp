@@ -85,11 +85,11 @@ auto attempt(probe const &p) -> answer {
   auto const is  = within ? enter(address, value, status, fetch ? address : inside[user] + 16 * which)
                           : way(address, value, status | mprv);
   if (guest) set_guest(false);
-  if (is.trapped == 0) return {.faulted = 0, .cause = 0, .address = 0, .further = 0, .value = is.value};
 
-  word const cause = READ_CSR("mcause");
-  if (within && cause == (user ? 8 : guest ? 10 : 9)) return {.faulted = 0, .cause = 0, .address = 0, .further = 0, .value = is.value};
-  answer a{.faulted = 1, .cause = cause, .address = READ_CSR("mtval"), .further = 0, .value = 0};
+  word const cause = READ_CSR("mcause"), call = user ? 8 : guest ? 10 : 9;  // "environment call from" the mode
+  answer     a{};
+  if (is.trapped == 0 || (within && cause == call)) return a.value = is.value, a;
+  a.faulted = 1, a.cause = cause, a.address = READ_CSR("mtval");
   if (guest) a.further = READ_CSR("0x34b"), a.value = READ_CSR("0x34a");  // mtval2, mtinst
   return a;
 }
