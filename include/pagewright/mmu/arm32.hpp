@@ -109,8 +109,8 @@ struct mmu {
 
   /// Domain faults come before permission faults; a manager's accesses are not checked, XN included (G5.7).
   template <handle H, class Way>
-  constexpr auto refuse(H h, translation const &t, Way const &way, input_address at, access_request const &what) const noexcept
-      -> std::optional<abort> {
+  constexpr auto refuse(H h, translation const &t, Way const &way, input_address at,
+                        access_request const &what) const noexcept -> std::optional<abort> {
     unsigned const domain = is_short(h) ? domain_on(way()) : 0, level = level_of(h, t.level);
     auto const     held   = is_short(h) ? access_to(domain, dacr) : domain_access::client;
     if (held == domain_access::manager) return std::nullopt;
