@@ -99,7 +99,7 @@ void experiment::run(std::function<std::string(registers const &, u64)> const &e
     auto const &p = probes_[i];
     auto const &e = expected_[i];
     tally_.allowed += e.physical.has_value();
-    if (!e.physical) ++tally_.faults[e.fsr & ~0x8f0u];
+    if (!e.physical) ++tally_.faults[e.fsr & ~((e.fsr & 0x200) != 0 ? 0x800u : 0x8f0u)];
     auto const d = difference(p, e, answered[i]);
     if (d.empty()) e.known != nullptr ? ++tally_.known[e.known] : ++tally_.agree;
     else if (++wrong_ <= 10) {

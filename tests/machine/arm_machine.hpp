@@ -18,7 +18,8 @@ namespace machine::arm {
 /// Where things are. The probe program's three parts are as its linker script has them.
 inline constexpr u64 text_at = 0x4020'0000, user_at = 0x4040'0000, data_at = 0x4060'0000, control_at = 0x4080'0000,
                      tables_at = 0x4200'0000, tables_bytes = 0x100'0000,
-                     target_at = 0x4300'0000, target_bytes = 0x100'0000;  // what the probes reach
+                     target_at = 0x4300'0000, target_bytes = 0x100'0000,  // what the probes reach
+                     nowhere = 0x5000'0000;                                 // no memory
 inline constexpr u64 part_bytes = 0x20'0000, most_probes = 300'000;       // at once: what fits before the tables
 
 /// Each page of the target: words that say where they are, and from here on a function that returns such a word.

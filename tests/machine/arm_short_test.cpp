@@ -22,8 +22,8 @@ constexpr unsigned payload_domain = 15;
 
 constexpr auto ap_bits(u64 ap, unsigned low, unsigned high) -> u64 { return (ap & 3) << low | ap >> 2 << high; }
 
-/// All tables, and where their cases are. Domain 0 is the supersections'; each copy has four more, and three bits tell
-/// which rights DACR gives there: see dacr_of.
+/// All tables, and where their cases are. Domain 0 is the supersections'; each copy has four more, and dacr_of gives each
+/// another kind of access. Bits that say nothing about access (S, nG, NS, what is ignored) are here and there set.
 auto make_tables(ram &memory) -> std::vector<place> {
   std::vector<place> places;
   auto const root = memory.at<u32>(root_at, 4096), small = memory.at<u32>(small_at, 256), large = memory.at<u32>(large_at, 256);
@@ -31,12 +31,12 @@ auto make_tables(ram &memory) -> std::vector<place> {
   u64 const  normal = 3 << 2;  // C, B
 
   constexpr unsigned small_cases = 20;  // the last four say nothing
-  for (unsigned i = 0; i < small_cases; ++i)
-    small[i] = static_cast<u32>(i < 16    ? target(4096) | normal | 1 << 6 | 2 | ap_bits(i & 7, 4, 9) | i >> 3
-                                : i == 16 ? 0
-                                          : bit(i) | 0xffc);
+  for (unsigned i = 16; i < small_cases; ++i)
+    small[i] = i == 16 ? 0 : u32{1} << i | 0xffc;
+  for (unsigned i = 0; i < 16; ++i)
+    small[i] = static_cast<u32>(target(4096) | normal | 1 << 6 | 2 | ap_bits(i & 7, 4, 9) | i >> 3 | (i * 3 >> 2 & 3) << 10);
   for (unsigned i = 0; i < 256; i += 16) {
-    u64 const entry = target(65536) | normal | 1 << 12 | 1 | ap_bits(i / 16 & 7, 4, 9) | i / 128 << 15;
+    u64 const entry = target(65536) | normal | 1 << 12 | 1 | ap_bits(i / 16 & 7, 4, 9) | i / 128 << 15 | (i * 3 >> 6 & 3) << 10;
     for (unsigned k = 0; k < 16; ++k) large[i + k] = static_cast<u32>(entry);
   }
   for (u64 const copy : copies) {
@@ -46,16 +46,19 @@ auto make_tables(ram &memory) -> std::vector<place> {
       u64 const domain = (first_domain + d) << 5;
       for (u64 pxn = 0; pxn < 2; ++pxn) {
         u64 const slot = d * 4 + pxn * 2;
-        root[first + slot]     = static_cast<u32>(small_at | domain | pxn << 2 | 1);
-        root[first + slot + 1] = static_cast<u32>(large_at | domain | pxn << 2 | 1);
+        root[first + slot]     = static_cast<u32>(small_at | domain | pxn << 2 | 1 | bit(9));
+        root[first + slot + 1] = static_cast<u32>(large_at | domain | pxn << 2 | 1 | bit(3));
         for (u64 i = 0; i < small_cases; ++i) places.push_back({address(slot) | i << 12, 12});
         for (u64 i = 0; i < 16; ++i) places.push_back({address(slot + 1) | i << 16, 16});
       }
       for (u64 i = 0; i < 32; ++i) {  // PXN, XN, AP
-        u64 const slot = 0x10 + d * 32 + i, never = (i & 1) | (i >> 1 & 1) << 4;
-        root[first + slot] = static_cast<u32>(target(1 << 20) | normal | 1 << 12 | domain | 2 | never | ap_bits(i >> 2, 10, 15));
+        u64 const slot = 0x10 + d * 32 + i, never = (i & 1) | (i >> 1 & 1) << 4, noise = d << 16 | (i >> 3 & 1) << 19;
+        u64 const leaf = target(1 << 20) | normal | 1 << 12 | domain | 2;
+        root[first + slot] = static_cast<u32>(leaf | never | ap_bits(i >> 2, 10, 15) | noise);
         places.push_back({address(slot), 20});
       }
+      root[first + 0x94 + d] = static_cast<u32>(nowhere | domain | 1);  // a table that cannot be read
+      places.push_back({address(0x94 + d), 20});
     }
     root[first + 0x90] = 0xffff'fffc;  // says nothing
     places.push_back({address(0x90), 20});
@@ -103,7 +106,7 @@ struct entries {
   u32 l1, l2 = 0;
 
   entries(ram &memory, u64 address) : l1{memory.at<u32>(root_at + (address >> 20) * 4)[0]} {
-    if (page()) l2 = memory.at<u32>((l1 & ~0x3ffu) + (address >> 12 & 0xff) * 4)[0];
+    if (page() && (l1 & ~0x3ffu) != nowhere) l2 = memory.at<u32>((l1 & ~0x3ffu) + (address >> 12 & 0xff) * 4)[0];
   }
   auto page() const -> bool { return (l1 & 3) == 1; }
   auto flag(unsigned in_section, unsigned in_page) const -> bool {
@@ -182,7 +185,7 @@ void expect_agreement(char const *cpu, bool newer, char const *mode) {
   try_all<emulator>(e, places, 8 * divisions * 4 * pans, how_many(50'000, 3'000), registers_of,
                     [&](registers const &, u64 at) { return explain(e.memory(), at); });
   e.tell(mode);
-  e.expect_variety({0x5, 0x7, 0x3, 0x6, 0x9, 0xb, 0xd, 0xf});
+  e.expect_variety({0x5, 0x7, 0x3, 0x6, 0x9, 0xb, 0xd, 0xf, 0xe});
 }
 
 TEST(arm_machine, agrees_about_short_descriptors) { expect_agreement("cortex-a15", false, "arm short descriptors"); }
