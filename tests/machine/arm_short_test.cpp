@@ -144,20 +144,20 @@ struct emulator {
     bool const  absent = e.page() && (e.l2 & 3) == 0;
     auto        is     = manual;
     auto const  held   = arm32::access_to(domain, u32(by.said().dacr));
-    // G5.12.3: translation faults of both levels and access flag faults come before domain faults.
-    if (held == arm32::domain_access::none || held == arm32::domain_access::reserved)
+    // The manual's order: faults of the walk, at either level, the access flag, then the domain (AArch32.S1TranslateSD).
+    if ((held == arm32::domain_access::none || held == arm32::domain_access::reserved) && (absent || unused))
       is = {what, std::nullopt, (e.page() ? 0xbu : 0x9u) | (fetch ? 0 : domain << 4) | (write ? 0x800u : 0),
             "checks the domain before the second level's entry and the access flag"};
-    // G5.7: a manager's permissions are not checked, but its access flags are.
+    // G5.6, Domains: a manager's permissions are not checked, but its access flags are.
     else if (held == arm32::domain_access::manager && unused && !absent)
       is = lax.expected(address, what, memory), is.known = "has no access flag faults in a manager's domain";
     else if (fetch && unused && xn && !absent)
       is = lax.expected(address, what, memory), is.known = "checks XN before the access flag";
-    // G5.6.3
+    // G5.6, Execute-never: what SCTLR.WXN and UWXN forbid does not depend on the descriptors' format.
     else if (fetch)
       is = no_wxn.expected(address, what, memory), is.known = "has WXN and UWXN for long descriptors only";
     if (is.physical == manual.physical && is.fsr == manual.fsr) is.known = nullptr;
-    // G8.2.81: IFSR[8:4] is RES0.
+    // G8.2, IFSR: bits 8:4 are RES0.
     if (fetch && !is.physical && domain != 0) {
       is.fsr |= domain << 4;
       if (is.known == nullptr) is.known = "has the domain in IFSR, too";
