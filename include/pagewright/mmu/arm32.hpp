@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What an AArch32 processor allows in stage 1 of its PL1&0 regime, by short or long descriptors, and the abort it takes if
 // it does not.
-// Arm ARM DDI 0487 G5.6 (permissions), G5.7 (domains), G5.12 (faults and their order), G8.2 (DFSR, IFSR, DACR);
-// ARMv7-A DDI 0406C B3.7, B3.12, B3.13.
+// Arm ARM DDI 0487 G5.6 (permissions, domains, the access flag), G8.2 (DFSR, IFSR, DACR), and its pseudocode for the order
+// of faults (AArch32.S1TranslateSD, S1TranslateLD); ARMv7-A DDI 0406C B3.7, B3.12 (faults), B3.13 (DFSR, IFSR) [mem].
 #pragma once
 
 #include "../access.hpp"
@@ -107,7 +107,7 @@ struct mmu {
     return taken(h, status, level_of(h, f.level), known ? domain_on(way()) : 0, at, what, denial::not_mapped);
   }
 
-  /// Domain faults come before permission faults; a manager's accesses are not checked, XN included (G5.7).
+  /// Domain faults come before permission faults; a manager's accesses are not checked, XN included (G5.6).
   template <handle H, class Way>
   constexpr auto refuse(H h, translation const &t, Way const &way, input_address at,
                         access_request const &what) const noexcept -> std::optional<abort> {
@@ -143,7 +143,7 @@ struct mmu {
     return {(code >> 4) << 10 | (code & 15) | (fetch ? 0 : domain << 4) | wnr, at, s, level, why};
   }
 
-  /// G5.6.1 to G5.6.4. XN, PXN, WXN and UWXN, and that executing takes reading, are among the rights already.
+  /// G5.6. XN, PXN, WXN and UWXN, and that executing takes reading, are among the rights already.
   constexpr auto denied(rights held, access_request const &what) const noexcept -> denial {
     bool const user = what.user || what.unprivileged;
     auto const has  = [held](rights any) { return (held & any) != rights::none; };
