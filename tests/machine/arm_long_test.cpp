@@ -107,7 +107,7 @@ struct emulator {
   template <class Memory>
   auto expected(u64 address, pagewright::access_request const &what, ram &, Memory &memory) const -> expectation {
     auto const manual = by.expected(address, what, memory);
-    // G5.6.4: PAN is about data accesses. A fetch needs the right to read as it is without PAN.
+    // PAN is about data accesses (AArch32.S1LDHasPermissionsFault). A fetch needs the right to read as it is without PAN.
     if (what.kind != access_kind::fetch || what.user || !manual.physical) return manual;
     auto const read = by.expected(address, {}, memory);
     if (read.physical) return manual;

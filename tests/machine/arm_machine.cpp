@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <numeric>
 #include <sstream>
 
@@ -85,12 +86,12 @@ void experiment::run(std::function<std::string(registers const &, u64)> const &e
   std::vector<u64> const tables(now_tables.begin(), now_tables.end());
 
   ask(memory_, control_at, settings_, probes_);
-  auto const ended = machine::run({*program("qemu-system-arm"), "-M", "virt,highmem=off,memory-backend=ram", "-cpu", cpu_,
-                                   "-m", "64M",
-                                   "-object", "memory-backend-file,id=ram,size=64M,share=on,mem-path=" + memory_.path().string(),
-                                   "-nodefaults", "-display", "none", "-semihosting-config", "enable=on,target=native",
-                                   "-device", std::string{"loader,cpu-num=0,file="} + PAYLOAD_ARM},
-                                  std::chrono::seconds{240});
+  auto const backend = "memory-backend-file,id=ram,size=64M,share=on,mem-path=" + memory_.path().string();
+  auto const ended   = machine::run({*program("qemu-system-arm"), "-M", "virt,highmem=off,memory-backend=ram", "-cpu", cpu_,
+                                     "-m", "64M", "-object", backend, "-nodefaults", "-display", "none",
+                                     "-semihosting-config", "enable=on,target=native",
+                                     "-device", "loader,cpu-num=0,file=" PAYLOAD_ARM},
+                                    std::chrono::seconds{240});
   auto const answered = answers(memory_, control_at);
   EXPECT_EQ(ended.status, 0) << ended.printed;
   ASSERT_EQ(answered.size(), probes_.size()) << "the machine did not get through the probes";
