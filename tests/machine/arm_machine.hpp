@@ -103,7 +103,7 @@ class setup {
   template <class Memory>
   auto expected(u64 address, pagewright::access_request const &what, Memory &memory) const -> expectation {
     auto const space = pagewright::arm32::half_of(u32(said_.ttbcr), u32(address));
-    auto const &s    = sides_[space == pagewright::arm32::half::upper ? 1 : 0];  // in the gap either says the same
+    auto const &s    = sides_[space == pagewright::arm32::half::lower ? 0 : 1];  // in the gap either says the same
     auto const  t = access_and_mark(pagewright::dynamic{&s.f}, pagewright::root{s.table}, {address}, what, s.mmu, memory);
     if (t) return {what, t->address.value};
     return {what, std::nullopt, t.error().fsr};
