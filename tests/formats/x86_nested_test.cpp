@@ -339,6 +339,10 @@ TEST(npt, walks_a_tree) {
   EXPECT_EQ(m.said(0x400000), "12345000 ---/--- WB 2^12");
   EXPECT_EQ(m.said(G + 5), "80000005 rwx/rwx WB 2^30");
   EXPECT_EQ(m.said(2 * G), "reserved at level 2");
+  // A guest-physical address has no sign: KVM offers a guest 48 bits of them with four levels.
+  m.put(3, 0x100000, 256, 0x110027);
+  EXPECT_EQ(m.said(bit(47) + 0x123), "12345123 r--/r-- WB 2^12");
+  EXPECT_EQ(m.said(~u64{0} << 47), "outside the input range at level 3");
 }
 
 TEST(npt, builds) {

@@ -179,15 +179,17 @@ struct options {
                                      // U/S = 0 allow nothing: UNCERTAIN whether that is so with GMET
 };
 
-/// Nested paging (APM 2, 15.25): the format of the host's own paging mode when the guest was entered. Every access
-/// counts as one of user mode, so an entry without U/S allows nothing; CR0.WP, SMEP, SMAP and keys do not apply. G is
-/// kept but not told, for the sheets do not say what it means here: UNCERTAIN. Whether PDPTEs of a PAE host are loaded
-/// with nCR3 is UNCERTAIN too; they count as loaded, so that a change is invalidated.
+/// Nested paging (APM 2, 15.25): the format of the host's own paging mode when the guest was entered. What it translates
+/// are physical addresses, whose upper bits are zero. Every access counts as one of user mode, so an entry without U/S
+/// allows nothing; CR0.WP, SMEP, SMAP and keys do not apply. G is kept but not told, for the sheets do not say what it means
+/// here: UNCERTAIN. Whether PDPTEs of a PAE host are loaded with nCR3 is UNCERTAIN too; they count as loaded, so that a
+/// change is invalidated.
 /// Precondition: m is not mode::none; as x86.
 constexpr auto nested(x86::mode m, options const &o = {}) noexcept -> format {
   auto host = o.host;
   host.protection_keys = false;
   auto f = x86::format_of(m, host);
+  f.upper = extent::zero;
   bool const nx = o.host.no_execute && m != x86::mode::paging_32;
   grant const write = granted_by(rights::writers, x86::rw), user = granted_by(rights::all, x86::us),
               run   = nx ? refused_by(rights::executes, x86::xd) : grant{},
