@@ -101,6 +101,13 @@ TEST_F(npt_pae_guest, walks_the_PDPTEs_like_other_tables) {
   EXPECT_EQ(fault_of(read), (npt::nested_page_fault{0x2'0000'0007, {slot(2)}, x86::denial::read_only, 0}));
 }
 
+TEST_F(npt_guest, finds_nothing_beyond_what_the_hosts_tables_translate) {
+  guest(page + 0x1000, u64{1} << 48, 0x1000, rights::user_rw);
+  auto const is = access(nested{stage{G{}, root{}, x86::mmu{}}, stage{H{}, root{}, npt::mmu{}}}, {page + 0x1008}, read, host_memory_);
+  ASSERT_FALSE(is);
+  EXPECT_EQ(*is.error().below(), (npt::nested_page_fault{0x1'0000'0004, {bit(48) + 8}, x86::denial::not_present, 3}));
+}
+
 TEST_F(npt_guest, traps_what_its_kernel_executes_of_user_pages) {
   set_guest_executable();
   EXPECT_EQ(code_of(fetch, {}, trapped), 0u);

@@ -50,8 +50,8 @@ struct mmu {
   template <handle H>
   constexpr auto fault_of(H, fault const &f, input_address at, access_request const &what) const noexcept -> nested_page_fault {
     switch (f.why) {
-      case fault_reason::outside_input: return {code_of(what), at, x86::denial::not_canonical, f.level};
       case fault_reason::unreadable:    return {0, at, x86::denial::unreadable, f.level};
+      case fault_reason::outside_input:
       case fault_reason::absent:        return {code_of(what), at, x86::denial::not_present, f.level};
       default: return {code_of(what) | x86::pf_present | x86::pf_reserved, at, x86::denial::reserved_bit, f.level};
     }
