@@ -30,23 +30,23 @@ struct emulated_guest_mmu {
   }
   /// A fault on the way to a table is one of a load, whatever the access is and did to the table. Where there is no memory
   /// for a table of this stage's own it is a guest-page fault, too. By MPRV it is told as if it were the first stage's.
-  auto fault_of(H h, pagewright::fault const &f, pagewright::input_address at, pagewright::access_request what) const
+  auto fault_of(H h, pagewright::fault const &f, auto const &way, pagewright::input_address at, pagewright::access_request what) const
       -> fault_type {
     bool const table = is_of_table(what);
     if (table) what.kind = pagewright::access_kind::read, what.above->wants = pagewright::purpose::table_load;
     auto why = f;
     if (why.why == pagewright::fault_reason::unreadable) why.why = pagewright::fault_reason::absent;
-    auto e = specified.fault_of(h, why, at, what);
+    auto e = specified.fault_of(h, why, way, at, what);
     if (made == manner::mprv) e.cause = e.cause == 21 ? 13 : e.cause == 23 ? 15 : e.cause;
     return e;
   }
   /// MXR lets it also load tables from pages that may be executed only; marks are set without asking this stage.
-  auto refuse(H h, pagewright::translation const &t, pagewright::passage const &, pagewright::input_address at,
+  auto refuse(H h, pagewright::translation const &t, auto const &way, pagewright::input_address at,
               pagewright::access_request const &what) const -> std::optional<fault_type> {
     if (what.above && what.above->wants == pagewright::purpose::table_mark) return std::nullopt;
     pagewright::riscv::mmu const rules{.execute_as_read = specified.execute_as_read};
-    if (!rules.refuse(h, t, {}, at, {.kind = pagewright::done_by(what), .user = true})) return std::nullopt;
-    return fault_of(h, {pagewright::fault_reason::absent, t.level, at, t.slot, t.entry}, at, what);
+    if (!rules.refuse(h, t, way, at, {.kind = pagewright::done_by(what), .user = true})) return std::nullopt;
+    return fault_of(h, {pagewright::fault_reason::absent, t.level, at, t.slot, t.entry}, way, at, what);
   }
   /// Nor do they make a page of this stage dirty.
   auto marked(H h, pagewright::step const &s, pagewright::access_request const &what) const -> u64 {
