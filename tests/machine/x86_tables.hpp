@@ -111,7 +111,7 @@ class tried_tables {
     for (u64 const base : {targets_at, high_at}) {
       if (base == high_at && !memory_.has_high()) continue;
       for (u64 page = base; page < base + target_bytes; page += 4096) {
-        if (!paging_.wide() && paging_.levels == 2 && (page - base) % (2 * MiB) == 0) {
+        if (paging_.levels == 2 && (page - base) % (2 * MiB) == 0) {
           for (u64 i = 0; i < slots(); ++i) put(slot(page, i), leaf(0, drawn{seed_, page, i}));
           continue;
         }

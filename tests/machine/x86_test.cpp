@@ -131,10 +131,10 @@ void try_all(paging const &p, oracle const &o, u64 at_size_1) {
   expect_variety(p, o, sum);
 }
 
-TEST(x86_machine, qemu_answers_as_access_does_in_4_level_paging) { try_all(four_levels, qemu, 40'000); }
-TEST(x86_machine, qemu_answers_as_access_does_in_5_level_paging) { try_all(five_levels, qemu, 40'000); }
-TEST(x86_machine, qemu_answers_as_access_does_in_pae_paging) { try_all(three_levels, qemu, 40'000); }
-TEST(x86_machine, qemu_answers_as_access_does_in_32_bit_paging) { try_all(two_levels, qemu, 40'000); }
+TEST(x86_machine, qemu_answers_as_access_does_in_4_level_paging) { try_all(four_levels, qemu, 30'000); }
+TEST(x86_machine, qemu_answers_as_access_does_in_5_level_paging) { try_all(five_levels, qemu, 30'000); }
+TEST(x86_machine, qemu_answers_as_access_does_in_pae_paging) { try_all(three_levels, qemu, 30'000); }
+TEST(x86_machine, qemu_answers_as_access_does_in_32_bit_paging) { try_all(two_levels, qemu, 30'000); }
 
 TEST(x86_machine, bochs_answers_as_access_does_in_4_level_paging) { try_all(four_levels, bochs, 10'000); }
 TEST(x86_machine, bochs_answers_as_access_does_without_1_gbyte_pages) { try_all(no_gigabyte_pages, old_bochs, 10'000); }
