@@ -26,7 +26,7 @@ struct emulated_guest_mmu {
     if (h->entry_bytes == 4) return pagewright::input_address{at.value & 0xffff'ffff};
     auto const &top = h->levels[h.top()];
     if (at.value >> (top.shift + top.index_bits - 1) == 0) return at;
-    return std::unexpected{fault_of(h, {pagewright::fault_reason::outside_input, 0, at, {}, 0}, at, what)};
+    return std::unexpected{fault_of(h, {pagewright::fault_reason::outside_input, 0, at, {}, 0}, [] { return pagewright::passage{}; }, at, what)};
   }
   /// A fault on the way to a table is one of a load, whatever the access is and did to the table. Where there is no memory
   /// for a table of this stage's own it is a guest-page fault, too. By MPRV it is told as if it were the first stage's.
