@@ -30,11 +30,12 @@ inline auto outcome_of(pagewright::riscv::exception const &e) -> outcome {
   return {.allowed = false, .cause = static_cast<u64>(e.cause), .tval = e.address.value};
 }
 
+inline auto outcome_of(pagewright::riscv::guest_exception const &e) -> outcome {
+  return {.allowed = false, .cause = e.cause, .tval = e.address.value, .tval2 = e.guest_address, .tinst = e.instruction};
+}
 template <class Own>
 auto outcome_of(pagewright::nested_fault<Own, pagewright::riscv::guest_exception> const &f) -> outcome {
-  if (f.own() != nullptr) return outcome_of(*f.own());
-  auto const &e = *f.below();
-  return {.allowed = false, .cause = e.cause, .tval = e.address.value, .tval2 = e.guest_address, .tinst = e.instruction};
+  return f.own() != nullptr ? outcome_of(*f.own()) : outcome_of(*f.below());
 }
 
 /// What the machine said. A transformed instruction in mtinst counts as 0, which it may be instead. Of a write that is allowed
@@ -151,6 +152,20 @@ inline auto missing() -> char const * {
     return "qemu-system-riscv64 and 32 are not installed (package qemu-system-misc)";
   if (*PAYLOAD_RISCV64 == 0) return "the probe program was not built (package g++-riscv64-linux-gnu)";
   return nullptr;
+}
+
+/// Tries thousands of ways through tables, by `try_some(first, how many, tally)`, and says what came of it.
+template <class Try>
+void in_rounds(std::string const &name, Try try_some, std::initializer_list<std::string> whys) {
+  if (auto const *const what = missing()) GTEST_SKIP() << what;
+  auto const began = std::chrono::steady_clock::now();
+  tally      seen;
+  for (u64 first = 0, paths = machine::how_many(3000, 60); first < paths && !testing::Test::HasFailure(); first += 3000)
+    try_some(first, std::min<u64>(paths - first, 3000), seen);
+  EXPECT_EQ(seen.wrong, 0u);
+  machine::tell(name, "QEMU TCG", seen.probes, seen.probes - seen.wrong - seen.known, seen.known,
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  seen.is_fair(whys);
 }
 
 }  // namespace trial
