@@ -64,8 +64,8 @@ class dialogue {
     for (u64 n = 0; n < came.size(); ++n) {
       answer const is = comparable(probes_[n], came[n]), should = comparable(probes_[n], expected_[n]);
       if (std::memcmp(&is, &should, sizeof is) == 0 || ++wrong_ > 5) continue;
-      ADD_FAILURE() << "probe " << n << ": " << described(probes_[n]) << ", " << describe(probes_[n]) << "\n  expected" << described(should)
-                    << "\n  came" << described(is);
+      ADD_FAILURE() << "probe " << n << ": " << described(probes_[n]) << ", " << describe(probes_[n]) << "\n  expected"
+                    << described(should) << "\n  came" << described(is);
     }
     auto const there = memory_.at<u64>(tables_at, copy_.size() / 8);
     for (u64 n = 0, shown = 0; n < there.size() && shown < 5; ++n)
@@ -86,15 +86,16 @@ class dialogue {
 
  private:
   static auto described(probe const &p) -> std::string {
-    constexpr char const *modes[]{"EL1", "EL0", "EL1 unprivileged", "AT S1E1", "AT S1E0", "AT S1E1 with PAN", "AT S12E1", "AT S12E0"};
+    constexpr char const *modes[]{"EL1",     "EL0",              "EL1 unprivileged", "AT S1E1",
+                                  "AT S1E0", "AT S1E1 with PAN", "AT S12E1",         "AT S12E0"};
     std::ostringstream o;
     o << modes[p.mode] << ' ' << text(request_of(p).kind) << " of 0x" << std::hex << p.address;
     return o.str();
   }
   static auto described(answer const &a) -> std::string {
     std::ostringstream o;
-    o << std::hex << ": fault to EL" << a.faulted << ", ESR 0x" << a.cause << ", FAR 0x" << a.address << ", PAR or HPFAR 0x" << a.further
-      << ", value 0x" << a.value;
+    o << std::hex << ": fault to EL" << a.faulted << ", ESR 0x" << a.cause << ", FAR 0x" << a.address << ", PAR or HPFAR 0x"
+      << a.further << ", value 0x" << a.value;
     return o.str();
   }
 

@@ -50,63 +50,15 @@ class trial {
     std::optional<tables> upper;
     if (mode_.both) upper.emplace(memory, from, mode_.upper, choices_, stage_of_tables::first_over_second, settings_);
 
-    // What stage 2 leads to: targets and, under stage 1, its tables.
-    std::vector<u64> const in_use = upper ? upper->all() : std::vector<u64>{};
-    std::vector<u64> aims;
-    for (u64 n = 0; n < std::max<u64>(64, in_use.size()); ++n) aims.push_back(targets_at + choices_.below(targets_bytes));
     u64 const page = u64{1} << unsigned(mode_.both ? mode_.upper.page : mode_.lower.page);
-    std::map<u64, std::vector<u64>> ways;  // to a frame of stage 1's
-    for (u64 const table : in_use) aims.push_back(table & ~(page - 1)), ways[table & ~(page - 1)];
+    ways_down ways{upper ? upper->all() : std::vector<u64>{}, page, choices_};
     root_ = lower.root(0);
-    lower.fill({.target = [&] { return aims[choices_.below(aims.size())]; }, .table = [](u64 frame) { return frame; }});
+    lower.fill({.target = [&] { return ways.aim(); }, .table = [](u64 frame) { return frame; }});
     map_stub_in_stage2(memory, from, mode_.lower, root_);
-    auto const way = [&] { return some_way(memory, mode_.lower, lower, root_, choices_, aims); };
-
     states_.clear();
-    if (!upper) {
-      for (u64 n = 0; n < settings_; ++n) states_.push_back(alone());
-      talk_.tables_are_written();
-      while (talk_.size() < probes) {
-        auto const [mode, kind] = some_probe();
-        u64 ipa = (way().input & ~u64{4095}) | (kind == probe_kind::fetch ? 0 : 8 * (1 + choices_.below(511)));
-        unsigned const bits = mode_.lower.input_bits;
-        if (choices_.one_in(32) && bits < 48) ipa |= bit(bits + static_cast<unsigned>(choices_.below(48 - bits)));
-        add({ipa, choices_.any(), index_of_next(probes), kind, mode, 0});
-      }
-    } else {
-      std::vector<u64> targets;
-      for (unsigned n = 0; n < 16384; ++n) {
-        auto const [input, leads_to] = way();
-        if (!leads_to || is_target(*leads_to)) targets.push_back(input);
-        else if (ways.contains(*leads_to & ~(page - 1))) ways[*leads_to & ~(page - 1)].push_back(input & ~(page - 1));
-      }
-      auto const one_of = [&](std::vector<u64> const &v) { return v[choices_.below(v.size())]; };
-      auto const reach = [&](u64 table) {
-        auto const &known = ways[table & ~(page - 1)];
-        return known.empty() ? one_of(targets) & ~(page - 1) : one_of(known) | (table & (page - 1));
-      };
-      upper->fill({.target = [&] { return one_of(targets); }, .table = reach});
-      map_stub(memory, stub_below(mode_.lower));
-      std::vector<u64> roots;
-      for (u64 n = 0; n < settings_; ++n) {
-        roots.push_back(reach(upper->root(n)));
-        states_.push_back(under(roots.back()));
-      }
-      talk_.tables_are_written();
-      while (talk_.size() < probes) {
-        auto const [mode, kind] = some_probe();
-        u32 const index = index_of_next(probes);
-        // To go on it is enough to know where the tables are: what is there has not changed but for marks.
-        auto const frame_of = [&](u64 ipa) {
-          for (auto const &[frame, inputs] : ways)
-            if (std::ranges::find(inputs, ipa) != inputs.end()) return frame;
-          return u64{0};
-        };
-        u64 const va = some_address(mode_.upper, states_[index].upper, *upper, kind, upper->root(index), choices_,
-                                    [&](u64 slot) { return talk_.word(slot); }, frame_of);
-        add({va, choices_.any() & ~u64{1}, index, kind, mode, 0});  // what is written is no valid entry if read as one
-      }
-    }
+    if (upper) probe_both(probes, lower, *upper, ways);
+    else probe_alone(probes, lower, ways);
+
     std::vector<setting> settings_used;
     for (auto const &s : states_) settings_used.push_back(s.registers);
     talk_.hold(settings_used, comparable, [this](probe const &p) { return described(p); });
@@ -119,6 +71,35 @@ class trial {
 
  private:
   auto index_of_next(u64 probes) const -> u32 { return static_cast<u32>(talk_.size() * settings_ / probes); }
+
+  void probe_alone(u64 probes, tables const &lower, ways_down &ways) {
+    for (u64 n = 0; n < settings_; ++n) states_.push_back(alone());
+    talk_.tables_are_written();
+    while (talk_.size() < probes) {
+      auto const [mode, kind] = some_probe();
+      u64 const way = ways.some(talk_.memory(), mode_.lower, lower, root_);
+      u64 ipa = (way & ~u64{4095}) | (kind == probe_kind::fetch ? 0 : 8 * (1 + choices_.below(511)));
+      unsigned const bits = mode_.lower.input_bits;
+      if (choices_.one_in(32) && bits < 48) ipa |= bit(bits + static_cast<unsigned>(choices_.below(48 - bits)));
+      add({ipa, choices_.any(), index_of_next(probes), kind, mode, 0});
+    }
+  }
+
+  void probe_both(u64 probes, tables const &lower, tables &upper, ways_down &ways) {
+    ways.find(talk_.memory(), mode_.lower, lower, root_);
+    upper.fill({.target = [&] { return ways.to_target(); }, .table = [&](u64 table) { return ways.to(table); }});
+    map_stub(talk_.memory(), stub_below(mode_.lower));
+    for (u64 n = 0; n < settings_; ++n) states_.push_back(under(ways.to(upper.root(n))));
+    talk_.tables_are_written();
+    auto const entry_at = [this](u64 slot) { return talk_.word(slot); };
+    auto const frame_of = [&](u64 ipa) { return ways.table_at(ipa); };
+    while (talk_.size() < probes) {
+      auto const [mode, kind] = some_probe();
+      u32 const index = index_of_next(probes);
+      u64 const va = some_address(mode_.upper, states_[index].upper, upper, kind, upper.root(index), choices_, entry_at, frame_of);
+      add({va, choices_.any() & ~u64{1}, index, kind, mode, 0});  // what is written is no valid entry if read as one
+    }
+  }
 
   struct manner { u8 mode; probe_kind kind; };
   auto some_probe() -> manner {
@@ -251,7 +232,8 @@ class trial {
     bool const known = std::memcmp(&a, &manual, sizeof a) != 0;
     auto const now = outcome_of(p, true, true);
     if (now.allowed() && !by_at(p.mode)) a = talk_.made(p, now.found->address.value);
-    talk_.add(p, a, should.allowed() ? "allowed" : std::string{should.below ? "stage 2 " : "stage 1 "} + text(should.fault->status), known);
+    std::string const stage = should.below ? "stage 2 " : "stage 1 ";
+    talk_.add(p, a, should.allowed() ? "allowed" : stage + text(should.fault->status), known);
   }
 
   auto described(probe const &p) -> std::string {
@@ -264,7 +246,8 @@ class trial {
     passage way;
     stage const lower{dynamic{&s.lower.how}, root{{root_}}, s.lower.rules};
     if (!mode_.both) (void)access(lower, {p.address}, request_of(p), talk_.copied(), way);
-    else (void)access(nested{stage{dynamic{&s.upper.how}, s.upper.top, s.upper.rules}, lower}, {p.address}, request_of(p), talk_.copied(), way);
+    else (void)access(nested{stage{dynamic{&s.upper.how}, s.upper.top, s.upper.rules}, lower}, {p.address}, request_of(p),
+                      talk_.copied(), way);
     for (auto const &e : way) o << "\n  level " << 3 - int{e.level} << " at 0x" << e.slot.value << ": 0x" << e.entry;
     if (should.fault) o << "\n  " << text(should.fault->status) << ", " << text(should.fault->why);
     return o.str();

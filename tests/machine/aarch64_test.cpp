@@ -40,8 +40,9 @@ class trial {
         {unprivileged, probe_kind::read}, {unprivileged, probe_kind::write}, {at_s1e1, probe_kind::read}, {at_s1e1, probe_kind::write},
         {at_s1e0, probe_kind::read}, {at_s1e0, probe_kind::write}, {at_s1e1_pan, probe_kind::read}, {at_s1e1_pan, probe_kind::write}};
       auto const [mode, kind] = made[choices_.below(std::size(made))];
-      u64 const va = some_address(mode_.tables, states_[index], t, kind, t.root(index), choices_, [this](u64 slot) { return talk_.word(slot); },
-                                  [](u64 at) { return at - tables_at < tables_end - tables_at ? at : 0; });
+      auto const entry_at = [this](u64 slot) { return talk_.word(slot); };
+      auto const frame_of = [](u64 at) { return at - tables_at < tables_end - tables_at ? at : 0; };
+      u64 const  va = some_address(mode_.tables, states_[index], t, kind, t.root(index), choices_, entry_at, frame_of);
       add({va, choices_.any(), index, kind, mode, 0});
     }
     std::vector<setting> settings_used;
