@@ -158,10 +158,12 @@ void add_access_options(CLI::App &command, arguments &into) {
   add("--pstate", "AArch64: PSTATE as in SPSR, for PAN and UAO; 32-bit Arm: CPSR, for PAN", g.pstate);
   add("--dacr", "32-bit Arm: DACR, for domains", g.dacr);
   add("--sstatus", "RISC-V: sstatus, for SUM and MXR", g.sstatus);
-  add("--vttbr", "AArch64: VTTBR_EL2: the image is the host's, and the tables are a guest's", g.vttbr);
+  add("--eptp", "x86: EPTP: the image is the host's, and the tables are a guest's (Intel)", g.eptp);
+  add("--ncr3", "x86: nCR3: likewise (AMD), with 4 levels", g.ncr3);
+  add("--vttbr", "AArch64: VTTBR_EL2: likewise", g.vttbr);
   add("--vtcr", "AArch64: VTCR_EL2, with --vttbr", g.vtcr);
   add("--hcr", "AArch64: HCR_EL2, for FWB and PTW", g.hcr);
-  add("--hgatp", "RISC-V: hgatp: the image is the host's, and the tables are a guest's", g.hgatp);
+  add("--hgatp", "RISC-V: hgatp: likewise", g.hgatp);
 }
 
 void add_output_options(CLI::App &command, arguments &into, bool csv) {

@@ -87,6 +87,21 @@ struct told_fault {
           {{"cause", e.cause}, {"tval", e.address.value}, {"htval", e.guest_address}, {"htinst", e.instruction}}, text(e.why)};
 }
 
+[[nodiscard]] auto tell(ept::exit const &e, access_request const &) -> told_fault {
+  std::vector<told_value> values{{"qualification", e.qualification}, {"guest_physical", e.guest_physical.value}};
+  if (e.guest_linear) values.push_back({"guest_linear", e.guest_linear->value});
+  switch (e.reason) {
+    case ept::exit_reason::violation:        return {"EPT violation", std::move(values), text(e.why)};
+    case ept::exit_reason::misconfiguration: return {"EPT misconfiguration", {{"guest_physical", e.guest_physical.value}}, text(e.why)};
+    case ept::exit_reason::none:             break;
+  }
+  return {"not known", {}, text(e.why)};
+}
+
+[[nodiscard]] auto tell(npt::nested_page_fault const &f, access_request const &) -> told_fault {
+  return {"#NPF", {{"exitinfo1", f.code}, {"exitinfo2", f.guest_physical.value}}, text(f.why)};
+}
+
 // --- words --------------------------------------------------------------------------------------------------------
 
 [[nodiscard]] auto words_for(rights lacked) noexcept -> std::string_view {
@@ -163,7 +178,8 @@ void judge_nested(access_report &r, view const &v, Upper const &upper, lower_vie
 }
 
 template <class Upper, class Lower>
-constexpr bool go_together = (std::same_as<Upper, arm64::mmu> && std::same_as<Lower, arm64::stage2_mmu>) ||
+constexpr bool go_together = (std::same_as<Upper, x86::mmu> && (std::same_as<Lower, ept::mmu> || std::same_as<Lower, npt::mmu>)) ||
+                             (std::same_as<Upper, arm64::mmu> && std::same_as<Lower, arm64::stage2_mmu>) ||
                              (std::same_as<Upper, riscv::mmu> && std::same_as<Lower, riscv::guest_mmu>);
 
 }  // namespace

@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: MIT
-// The stage below a guest's tables: Arm's VTTBR_EL2 and VTCR_EL2, RISC-V's hgatp.
+// The stage below a guest's tables: Intel's EPTP, AMD's nCR3, Arm's VTTBR_EL2 and VTCR_EL2, RISC-V's hgatp.
 #include "families.hpp"
 
 namespace pagewright::inspect {
 namespace {
 
 using found_stage = std::expected<std::optional<lower_view>, problem>;
+
+[[nodiscard]] auto x86_below(machine &m, request const &asked) -> found_stage {
+  auto const &g = asked.given;
+  if (g.eptp && g.ncr3) return refuse(blame::request, "--eptp is Intel's and --ncr3 is AMD's: give one of them");
+  auto const bits = asked.physical_bits.value_or(52);
+  if (g.eptp) {
+    take(m, "eptp", g.eptp);
+    auto const p = ept::pointer_of(*g.eptp, bits);
+    if (!p) return refuse(blame::request, "--eptp {:#x}: {}", *g.eptp, text(p.error()));
+    ept::options const offers{.physical_bits = bits, .accessed_dirty = p->accessed_dirty};
+    m.evidence.emplace_back(fmt::format("EPT with {} levels; that all page sizes and execute-only pages are offered, and that "
+                                        "mode-based execution is off, is assumed", p->depth));
+    return lower_view{"EPTP", ept::format_of(*p, offers), {p->table}, ept::mmu_of(offers)};
+  }
+  if (!g.ncr3) return std::nullopt;
+  take(m, "ncr3", g.ncr3);
+  npt::options const o{.host = {.physical_bits = bits, .amd = true}};
+  m.evidence.emplace_back("nested paging with 4 levels, the host's EFER.NXE on and GMET off, is assumed");
+  return lower_view{"nCR3", npt::nested(x86::mode::paging_4level, o), {x86::root_table(x86::mode::paging_4level, *g.ncr3)}, npt::mmu{}};
+}
 
 [[nodiscard]] auto arm64_below(machine &m, register_options const &g) -> found_stage {
   if (!g.vttbr && !g.vtcr && !g.hcr) return std::nullopt;
@@ -39,6 +59,7 @@ using found_stage = std::expected<std::optional<lower_view>, problem>;
 }  // namespace
 
 auto stage_below(machine &m, request const &asked) -> found_stage {
+  if (m.arch == "x86_64" || m.arch == "i386") return x86_below(m, asked);
   if (m.arch == "aarch64") return arm64_below(m, asked.given);
   if (m.arch == "riscv64" || m.arch == "riscv32") return riscv_below(m, asked.given, m.arch == "riscv64");
   return std::nullopt;

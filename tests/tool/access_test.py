@@ -110,6 +110,35 @@ class a_stage_below(folder_test):
         w = self.walked('4000', code=FAULT)
         self.assertFalse(w['below']['ok'])
 
+    def test_extended_page_tables_exit_with_their_qualification(self):
+        t = level_of(tables(32), (3, 0, 4 << 12 | ANY), (4, 1, 0x9000 | ANY | A | D), (4, 2, 0xa000 | ANY | A | D))
+        for page, leads in ((16, 17), (17, 18), (18, 19)):
+            t.put(page, 0, leads << 12 | 7)
+        for page in range(10):
+            t.put(19, page, page << 12 | 0x30 | 7)                       # an identity, WB
+        raw = self.folder / 'guest.bin'
+        raw.write_bytes(t.bytes)
+        guest = [raw, '--arch', 'x86-64', '--cr3', '1000', '--cr0', '80010001', '--cr4', '20', '--efer', 'd00', '--eptp', '1001e']
+        self.must('walk', *guest, '1000', '--access', 'r', '--user')
+        said = self.json_of('walk', *guest, '2010', '--access', 'r', '--user', code=FAULT)['walks'][0]['access']
+        self.assertEqual((said['stage'], said['fault']), (2, 'EPT violation'))
+        self.assertEqual(said['told'], {'qualification': '0x0000000000000181', 'guest_physical': '0x000000000000a010', 'guest_linear': '0x0000000000002010'})
+        self.refused('walk', *guest[:-1], '1001f', '0', says='EPTP[2:0]')
+        self.refused('walk', *guest, '--ncr3', '0', '0', says='one of them')
+
+    def test_nested_paging_reports_the_page_fault_of_a_user_access(self):
+        t = level_of(tables(32), (3, 0, 4 << 12 | ANY), (4, 1, 0x9000 | ANY | A | D), (16, 0, 17 << 12 | ANY), (17, 0, 18 << 12 | ANY),
+                     (18, 0, 19 << 12 | ANY))
+        for page in range(10):
+            t.put(19, page, page << 12 | ANY)
+        t.put(19, 9, 9 << 12 | P | U)
+        raw = self.folder / 'guest.bin'
+        raw.write_bytes(t.bytes)
+        guest = [raw, '--arch', 'x86-64', '--cr3', '1000', '--cr0', '80010001', '--cr4', '20', '--efer', 'd00', '--ncr3', '10000']
+        self.must('walk', *guest, '1000', '--access', 'r', '--user')
+        said = self.json_of('walk', *guest, '1000', '--access', 'w', code=FAULT)['walks'][0]['access']
+        self.assertEqual((said['fault'], said['told']), ('#NPF', {'exitinfo1': '0x0000000100000007', 'exitinfo2': '0x0000000000009000'}))
+
     def test_what_makes_no_stage_is_refused(self):
         self.refused('walk', *self.guest[:-1], 'f000000000000000', '0', says='MODE is reserved')
         self.refused('walk', self.raw, '--arch', 'aarch64', '--ttbr0', '0', '--vttbr', '0', '0', says='--vtcr')
