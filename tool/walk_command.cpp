@@ -57,7 +57,7 @@ auto write(inspect::machine const &m, image::image_memory const &memory, std::ve
   for (auto const at : addresses) {
     auto w = inspect::explain(m, memory, {at});
     if (what) w.judged = inspect::judge(m, memory, {at}, *what);
-    faulted |= !w.outcome || (w.below && !*w.below) || (w.judged && !w.judged->reached);
+    faulted |= w.judged ? !w.judged->reached : !w.outcome || (w.below && !*w.below);  // a tag may make an address legal
     renderer.show(w);
     if (out.failed()) break;
   }
@@ -71,8 +71,9 @@ auto run(walk_arguments const &given) -> exit_code {
   if (a.access) a.access->user = a.user, a.access->unprivileged = a.unprivileged;
   else if (a.user || a.unprivileged)
     return complain("--user and --unprivileged say whose access it is: name it with --access r, w or x", usage);
-  if (a.user && a.unprivileged)
-    return complain("--unprivileged is an access of the kernel's with the user's rights (LDTR, STTR): without --user", usage);
+  if (a.unprivileged && (a.user || a.access->kind == access_kind::fetch))
+    return complain("--unprivileged is the kernel's reading or writing with the user's rights (LDTR, STTR): not with --user or --access x",
+                    usage);
   std::vector<u64> addresses;
   for (auto const &word : a.words) {
     if (auto const at = inspect::parse_hex(word)) addresses.push_back(*at);
@@ -100,6 +101,8 @@ auto run(walk_arguments const &given) -> exit_code {
     for (auto const &v : m->views)
       if (std::holds_alternative<std::monostate>(v.rules))
         return complain(fmt::format("--access: by which rules {} judges accesses is not known here; x86, Arm and RISC-V are", m->arch), usage);
+    if (a.unprivileged && m->arch != "aarch64" && m->arch != "arm")
+      return complain(fmt::format("--unprivileged is of Arm (LDTR, STTR; LDRT, STRT), and the machine is {}", m->arch), usage);
     m->evidence.insert(m->evidence.end(), m->access_evidence.begin(), m->access_evidence.end());
   }
   auto out = open_output(a, a.batch);
@@ -141,7 +144,7 @@ auto walk_command(CLI::App &app) -> command {
     into->access = access_request{.kind = *kind};
   }, "Also what the processor would do when the address is read, written or executed")->type_name("r|w|x");
   c->add_flag("--user", a->user, "With --access: in user mode");
-  c->add_flag("--unprivileged", a->unprivileged, "With --access, AArch64: by LDTR or STTR");
+  c->add_flag("--unprivileged", a->unprivileged, "With --access, Arm: by LDTR or STTR, LDRT or STRT");
   add_source_options(*c, *a);
   add_access_options(*c, *a);
   add_output_options(*c, *a, true);

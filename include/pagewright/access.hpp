@@ -10,7 +10,7 @@ namespace pagewright {
 
 enum class access_kind : u8 {
   read,
-  write,  // a read-modify-write is a write, whether or not it stores
+  write,  // also of a read-modify-write, whether or not it stores: access_request::atomic
   fetch,  // of an instruction
 };
 
@@ -33,9 +33,9 @@ enum class purpose : u8 {
 /// What a stage knows of the one above it.
 struct stage_above {
   purpose            wants = purpose::data;
-  input_address      input{};              // what the topmost stage was asked for
+  input_address      input{};              // what the topmost stage was asked for, without tags that its input() takes off
   bool               in_register = false;  // the entry was read ahead, when the root was loaded (PAE PDPTE)
-  translation const *page = nullptr;       // of data: what the stage above says of it, valid during the call
+  translation const *page = nullptr;       // of data: what the topmost stage says of it, valid during the call
 
   friend constexpr auto operator==(stage_above const &, stage_above const &) -> bool = default;
 };
@@ -43,6 +43,7 @@ struct stage_above {
 /// One access as the processor asks for it.
 struct access_request {
   access_kind kind = access_kind::read;
+  bool atomic       = false;  // of a write: it reads, too. Most architectures make no difference
   bool user         = false;  // made in user mode
   bool unprivileged = false;  // made by the kernel with the user's rights: LDTR and STTR on Arm
   bool implicit     = false;  // made by the processor for itself in any mode: descriptor tables, TSS. Never a user access
@@ -66,6 +67,10 @@ constexpr auto done_by(access_request const &what) noexcept -> access_kind {
 /// The tables a walk went through, from the root down: what hardware marks as accessed, and what explanations show.
 class passage {
  public:
+  constexpr passage() noexcept {}
+  passage(passage const &) = delete;  // most of it is not there to be copied
+  auto operator=(passage const &) -> passage & = delete;
+
   PAGEWRIGHT_INLINE constexpr void operator()(step const &s) noexcept {
     if (count_ < max_depth) steps_[count_++] = s;
   }
@@ -105,44 +110,27 @@ constexpr auto marked(H h, step const &s, access_kind kind) noexcept -> u64 {
   return now;
 }
 
-/// What an architecture's rules must say. `way()` is the passage of the walk; who does not ask for it does not pay for it.
-///   fault_type                               its fault, with all that software would be told
-///   input(h, at, request)                    the address that is translated, without tags that are not looked at; or the
-///                                            fault, if no table is consulted for it
+/// What an architecture's rules must say:
+///   fault_type                                   its fault, with all that software would be told
+///   input(h, at, request)                        the address that is translated, without tags that are not looked at; or
+///                                                the fault, if no table is consulted for it
 ///   fault_of(h, walk's fault, way, at, request)  what an address that does not translate is reported as
 ///   refuse(h, translation, way, at, request)     the fault, if the permission check refuses; nothing if it does not
-///   marked(h, step, request)                 the entry of an allowed access, table entry or leaf, as hardware marks it
+///   marked(h, step, request)                     the entry of an allowed access, table entry or leaf, as hardware marks it
+///   reads_way(h, request)                        optional: do fault_of and refuse look at `way`, the passage of the walk?
+///                                                If not, or without this, it may be empty
 template <class Mmu, class H>
 concept mmu_rules = requires(Mmu const &m, H h, input_address at, access_request const &r, fault const &f,
-                             translation const &t, auto (*way)()->passage const &, step const &s) {
+                             translation const &t, passage const &p, step const &s) {
   typename Mmu::fault_type;
   { m.input(h, at, r) } -> std::same_as<std::expected<input_address, typename Mmu::fault_type>>;
-  { m.fault_of(h, f, way, at, r) } -> std::same_as<typename Mmu::fault_type>;
-  { m.refuse(h, t, way, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
+  { m.fault_of(h, f, p, at, r) } -> std::same_as<typename Mmu::fault_type>;
+  { m.refuse(h, t, p, at, r) } -> std::same_as<std::optional<typename Mmu::fault_type>>;
   { m.marked(h, s, r) } -> std::same_as<u64>;
 };
 
-/// What `mmu` answers to one access through the tables at `from`: the translation, or the architecture's fault. Changes
-/// nothing. Complexity: at most one load per level; as many again if the rules ask for the passage.
-template <handle H, class Mmu, readable_memory M>
-  requires mmu_rules<Mmu, H>
-PAGEWRIGHT_INLINE constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory)
-    -> std::expected<translation, typename Mmu::fault_type> {
-  auto const input = mmu.input(h, at, what);
-  if (!input) return std::unexpected{input.error()};
-  passage    again;
-  auto const way = [&]() -> passage const & {
-    again.clear();
-    (void)walk(h, from, *input, memory, again);
-    return again;
-  };
-  auto const found = walk(h, from, *input, memory);
-  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), way, at, what)};
-  if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
-  return *found;
-}
-
-/// The same; `way` gets the entries that were read. Complexity: at most one load per level.
+/// What `mmu` answers to one access through the tables at `from`: the translation, or the architecture's fault. `way` gets
+/// the entries that were read. Changes nothing. Complexity: at most one load per level.
 template <handle H, class Mmu, readable_memory M>
   requires mmu_rules<Mmu, H>
 constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory, passage &way)
@@ -150,10 +138,25 @@ constexpr auto access(H h, root from, input_address at, access_request const &wh
   way.clear();
   auto const input = mmu.input(h, at, what);
   if (!input) return std::unexpected{input.error()};
-  auto const found  = walk(h, from, *input, memory, way);
-  auto const walked = [&]() -> passage const & { return way; };
-  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), walked, at, what)};
-  if (auto const refused = mmu.refuse(h, *found, walked, at, what)) return std::unexpected{*refused};
+  auto const found = walk(h, from, *input, memory, way);
+  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), way, at, what)};
+  if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
+  return *found;
+}
+
+/// The same, for whom the way does not matter; nor is it kept, where the rules do not look at it.
+template <handle H, class Mmu, readable_memory M>
+  requires mmu_rules<Mmu, H>
+PAGEWRIGHT_INLINE constexpr auto access(H h, root from, input_address at, access_request const &what, Mmu const &mmu, M &&memory)
+    -> std::expected<translation, typename Mmu::fault_type> {
+  passage way;
+  if constexpr (requires { mmu.reads_way(h, what); })
+    if (mmu.reads_way(h, what)) return access(h, from, at, what, mmu, memory, way);
+  auto const input = mmu.input(h, at, what);
+  if (!input) return std::unexpected{input.error()};
+  auto const found = walk(h, from, *input, memory);
+  if (!found) return std::unexpected{mmu.fault_of(h, found.error(), way, at, what)};
+  if (auto const refused = mmu.refuse(h, *found, way, at, what)) return std::unexpected{*refused};
   return *found;
 }
 
@@ -167,7 +170,8 @@ constexpr auto mark(H h, Mmu const &mmu, passage const &way, access_request cons
     u64 const now   = mmu.marked(h, s, what);
     u64 expected    = s.entry;
     auto const slot = reach(s, now != s.entry);
-    if (!slot || (now != s.entry && !memory.compare_exchange(*slot, h->word(), expected, now))) return false;
+    if (!slot || memory.load(*slot, h->word()) != expected) return false;  // where it lies may have changed, too
+    if (now != s.entry && !memory.compare_exchange(*slot, h->word(), expected, now)) return false;
     if (s.kind != entry_kind::leaf) continue;
     found.entry = now;
     with_form(h, unsigned{s.level}, now, [&](auto f) { found.accessed = f->accessed(now), found.dirty = f->dirty(now); });

@@ -108,6 +108,7 @@ constexpr auto combined(stage<H, Mmu> const &s, translation const &upper, transl
   t.output    = {lower.address.value & ~below(lg2)};
   t.address   = lower.address;
   t.lg2       = lg2;
+  if (lg2 < upper.lg2) t.run_lg2 = 0;
   t.effective = both.allowed;
   t.type      = both.type;
   return t;
@@ -119,13 +120,16 @@ constexpr auto combined(nested<Stage, Below> const &n, translation const &upper,
 
 namespace detail {
 
-/// The request that a stage makes of the one below it, on behalf of `what`, which came to it as the address `at`.
-template <class Mmu>
-constexpr auto passed_down(Mmu const &mmu, access_request what, input_address at, stage_above asks) -> access_request {
-  asks.input = at;
+/// The request that a stage makes of the one below it, on behalf of `what`, which came to it as the address `at`. What the
+/// topmost stage was asked for, and what it says of the page, goes down unchanged; of that page a table knows nothing.
+template <class Mmu, handle H>
+constexpr auto passed_down(Mmu const &mmu, H h, access_request what, input_address at, stage_above asks) -> access_request {
+  asks.input = mmu.input(h, at, what).value_or(at);
   if (what.above) {
     if constexpr (lower_stage_rules<Mmu>) what.kind = mmu.counts_as(what);
+    if (is_of_table(what)) what.shadow_stack = what.atomic = false;
     asks.input = what.above->input;
+    if (asks.page != nullptr) asks.page = what.above->page;
   }
   what.above = asks;
   return what;
@@ -180,7 +184,7 @@ constexpr auto access(nested<Stage, Below> const &n, input_address at, access_re
   auto const denied_below = [](auto const &fault, purpose wants, unsigned level, output_address asked) {
     return std::unexpected{fault_type{either{std::in_place_index<1>, fault}, wants, static_cast<u8>(level), asked}};
   };
-  auto const passed_down = [&](stage_above const &asks) { return detail::passed_down(mmu, what, at, asks); };
+  auto const passed_down = [&](stage_above const &asks) { return detail::passed_down(mmu, h, what, at, asks); };
 
   detail::tables_through tables{n.below, memory, passed_down(detail::load_of(h, h.top()))};
   auto const found = access(h, from, at, what, mmu, tables, way);
@@ -204,7 +208,7 @@ template <class Stage, class Below, writable_memory M>
 constexpr auto access_and_mark(nested<Stage, Below> const &n, input_address at, access_request const &what, M &&memory)
     -> std::expected<translation, typename nested<Stage, Below>::fault_type> {
   auto const &[h, from, mmu] = n.above;
-  auto const passed_down = [&](stage_above const &asks) { return detail::passed_down(mmu, what, at, asks); };
+  auto const passed_down = [&](stage_above const &asks) { return detail::passed_down(mmu, h, what, at, asks); };
   for (;;) {
     if (auto const all = access(n, at, what, memory); !all) return all;
 

@@ -53,7 +53,7 @@ using found_stage = std::expected<std::optional<lower_view>, problem>;
   riscv::options o;
   if (g.menvcfg) o.memory_types = (*g.menvcfg & bit(62)) != 0, o.hardware_accessed = (*g.menvcfg & bit(61)) != 0;
   return lower_view{"hgatp", riscv::guest_format_of(r->scheme, o), {r->table, r->vmid},
-                    riscv::guest_mmu_of(g.sstatus.value_or(0), wide ? 8 : 4)};
+                    riscv::guest_mmu_of(0, wide ? 8 : 4)};  // --sstatus is the guest's: the host's MXR is not known
 }
 
 }  // namespace

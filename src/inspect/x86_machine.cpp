@@ -129,6 +129,7 @@ auto x86_machine(request const &asked, captured const &dump, image::cpu_state co
   assume(c.cr4.has_value(), "SMEP, SMAP and protection keys are assumed to be off: CR4 is not known (--cr4)");
   assume(eflags.has_value(), "EFLAGS.AC is assumed to be 0 (--eflags)");
   assume(!c.cr4 || (*c.cr4 & bit(22)) == 0 || pkru, "all protection keys are assumed to allow everything: PKRU is not known (--pkru)");
+  assume(!is_long || !c.cr4 || (*c.cr4 & bit(24)) == 0 || pkrs, "all supervisor keys are assumed to allow everything: PKRS is not known (--pkrs)");
   // Paging in 32-bit mode takes CR4 as it is; in long mode PAE is on.
   x86::registers const decide{.cr0 = c.cr0.value_or(bit(16)), .cr3 = cr3.value_or(0),
                               .cr4 = c.cr4.value_or(0) | (mode == x86::mode::paging_32 ? 0 : bit(5)),

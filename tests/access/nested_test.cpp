@@ -207,4 +207,35 @@ TEST(arm64_stage2_types, combine_with_those_of_stage_1) {
   EXPECT_EQ(of(mt::wt, mt::as_stage1, true), mt::wt);
 }
 
+/// Memory in which the host moves one of its pages away after so many loads.
+struct moving {
+  byte_memory   &inner;
+  output_address leaf;
+  u64            now;
+  int            left;
+
+  auto load(output_address a, word w) -> std::optional<u64> {
+    if (left-- == 0) inner.store(leaf, w, now);
+    return a.value < 1u << 20 ? inner.load(a, w) : std::nullopt;
+  }
+  void store(output_address a, word w, u64 v) { inner.store(a, w, v); }
+  auto exchange(output_address a, word w, u64 v) -> u64 { return inner.exchange(a, w, v); }
+  auto compare_exchange(output_address a, word w, u64 &e, u64 v) -> bool {
+    EXPECT_LT(a.value, 1u << 20) << "a mark where there is no memory";
+    return inner.compare_exchange(a, w, e, v);
+  }
+  void clear(output_address a, u64 n) { inner.clear(a, n); }
+};
+
+TEST_F(riscv_guest, sets_no_mark_where_the_host_has_moved_the_table_to_meanwhile) {
+  auto const leaf = host_leaf(slot(0));
+  auto const kept = bytes_;
+  for (int after = 0; after < 60; ++after) {
+    bytes_ = kept;
+    moving memory{host_memory_, leaf.slot, leaf.entry | u64{1} << 40, after};  // beyond all memory
+    auto const is = access_and_mark(nested{stage{G{}, root{}, riscv::mmu{}}, stage{H{}, root{}, riscv::guest_mmu{}}}, {page + 8}, write, memory);
+    EXPECT_TRUE(is || stage_of(is.error()) == 2 || is.error().own()->why == riscv::denial::unreadable) << after;
+  }
+}
+
 }  // namespace

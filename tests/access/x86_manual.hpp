@@ -60,7 +60,7 @@ inline auto answer_to(state const &s, asked const &q, std::uint64_t linear, std:
       if (!s.nxe || pdpte) reserved |= bit(63);
       if (pdpte) reserved |= bit(1) | bit(2) | bit(5) | bit(6) | bit(7) | bit(8);  // table 5-8
     }
-    if ((e & reserved) != 0) return a.code = code | 1 | 8, a;
+    if ((e & reserved) != 0) return a.code = pdpte ? 0 : code | 1 | 8, a;  // of PDPTEs: #GP(0) when CR3 is loaded (5.4.1)
 
     if (!pdpte) {
       user_page  = user_page && (e & bit(2)) != 0;

@@ -26,11 +26,11 @@ struct emulated_guest_mmu {
     if (h->entry_bytes == 4) return pagewright::input_address{at.value & 0xffff'ffff};
     auto const &top = h->levels[h.top()];
     if (at.value >> (top.shift + top.index_bits - 1) == 0) return at;
-    return std::unexpected{fault_of(h, {pagewright::fault_reason::outside_input, 0, at, {}, 0}, [] { return pagewright::passage{}; }, at, what)};
+    return std::unexpected{fault_of(h, {pagewright::fault_reason::outside_input, 0, at, {}, 0}, pagewright::passage{}, at, what)};
   }
   /// A fault on the way to a table is one of a load, whatever the access is and did to the table. Where there is no memory
   /// for a table of this stage's own it is a guest-page fault, too. By MPRV it is told as if it were the first stage's.
-  auto fault_of(H h, pagewright::fault const &f, auto const &way, pagewright::input_address at, pagewright::access_request what) const
+  auto fault_of(H h, pagewright::fault const &f, pagewright::passage const &way, pagewright::input_address at, pagewright::access_request what) const
       -> fault_type {
     bool const table = is_of_table(what);
     if (table) what.kind = pagewright::access_kind::read, what.above->wants = pagewright::purpose::table_load;
@@ -41,7 +41,7 @@ struct emulated_guest_mmu {
     return e;
   }
   /// MXR lets it also load tables from pages that may be executed only; marks are set without asking this stage.
-  auto refuse(H h, pagewright::translation const &t, auto const &way, pagewright::input_address at,
+  auto refuse(H h, pagewright::translation const &t, pagewright::passage const &way, pagewright::input_address at,
               pagewright::access_request const &what) const -> std::optional<fault_type> {
     if (what.above && what.above->wants == pagewright::purpose::table_mark) return std::nullopt;
     pagewright::riscv::mmu const rules{.execute_as_read = specified.execute_as_read};

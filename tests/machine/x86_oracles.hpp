@@ -32,7 +32,7 @@ struct emulated_mmu {
   auto input(H h, input_address at, access_request const &r) const { return manual.input(h, at, r); }
 
   template <class H>
-  auto fault_of(H h, pagewright::fault const &f, auto const &way, input_address at, access_request const &r) const -> fault_type {
+  auto fault_of(H h, pagewright::fault const &f, pagewright::passage const &way, input_address at, access_request const &r) const -> fault_type {
     auto e = manual.fault_of(h, f, way, at, r);
     if (!is_qemu) return e;
     // SDM 3A 5.7: RSVD is told of entries that are present, so P is set with it. QEMU leaves P clear.
@@ -43,7 +43,7 @@ struct emulated_mmu {
   }
 
   template <class H>
-  auto refuse(H h, pagewright::translation const &t, auto const &way, input_address at, access_request r) const
+  auto refuse(H h, pagewright::translation const &t, pagewright::passage const &way, input_address at, access_request r) const
       -> std::optional<fault_type> {
     // SDM 3A 5.6.1: EFLAGS.AC suspends SMAP for explicit accesses alone. QEMU forgets that below CPL 3, Bochs at any.
     bool const user_access = r.user && !r.implicit;

@@ -69,7 +69,8 @@ class accesses(folder_test):
     def test_what_cannot_be_judged_is_refused(self):
         self.refused('walk', *self.image, '0', '--access', 'rw', says="'rw' is none of r, w, x")
         self.refused('walk', *self.image, '0', '--user', says='--access')
-        self.refused('walk', *self.image, '0', '--access', 'r', '--user', '--unprivileged', says='without --user')
+        self.refused('walk', *self.image, '0', '--access', 'r', '--user', '--unprivileged', says='not with --user')
+        self.refused('walk', *self.image, '0', '--access', 'r', '--unprivileged', says='of Arm')
         self.refused('walk', self.raw, '--arch', 's390x', '--root', '1000', '--mode', '42', '0', '--access', 'r', says='not known here')
 
 

@@ -107,12 +107,12 @@ struct v1_mmu {
   static constexpr auto input(H, input_address at, access_request const &) noexcept -> std::expected<input_address, event> {
     return at;
   }
-  template <handle H, class Way>
-  constexpr auto fault_of(H h, fault const &f, Way const &, input_address at, access_request const &what) const noexcept -> event {
+  template <handle H>
+  constexpr auto fault_of(H h, fault const &f, passage const &, input_address at, access_request const &what) const noexcept -> event {
     return who.logs(h, f, at, what);
   }
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<event> {
     auto const needed = counts_as(what) == access_kind::write ? rights::writers : rights::readers;
     if (includes(t.effective & allow, needed)) return std::nullopt;
@@ -141,12 +141,12 @@ struct v2_mmu {
   static constexpr auto input(H, input_address at, access_request const &) noexcept -> std::expected<input_address, event> {
     return at;
   }
-  template <handle H, class Way>
-  constexpr auto fault_of(H h, fault const &f, Way const &, input_address at, access_request const &what) const noexcept -> event {
+  template <handle H>
+  constexpr auto fault_of(H h, fault const &f, passage const &, input_address at, access_request const &what) const noexcept -> event {
     return who.logs(h, f, at, what);
   }
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<event> {
     auto const refused = [&](denial why) { return who.logs(why, event_present | event_permission, at, what, t.level); };
     auto const needed = what.kind == access_kind::write   ? rights::kernel_write

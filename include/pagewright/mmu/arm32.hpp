@@ -93,8 +93,11 @@ struct mmu {
     return at;
   }
 
-  template <handle H, class Way>
-  static constexpr auto fault_of(H h, fault const &f, Way const &way, input_address at, access_request const &what) noexcept
+  template <handle H>
+  static constexpr auto reads_way(H h, access_request const &) noexcept -> bool { return is_short(h); }
+
+  template <handle H>
+  static constexpr auto fault_of(H h, fault const &f, passage const &way, input_address at, access_request const &what) noexcept
       -> abort {
     // The gap between the ranges of long descriptors is a fault of level 1, wherever their walks begin (G5.5.5).
     if (f.why == fault_reason::outside_input) return taken(h, fault_status::translation, 1, 0, at, what, denial::not_mapped);
@@ -104,14 +107,14 @@ struct mmu {
                                                               : fault_status::translation;
     // A first-level entry that does not translate names no domain.
     bool const known = f.level == 0 || status == fault_status::access_flag;
-    return taken(h, status, level_of(h, f.level), known ? domain_on(way()) : 0, at, what, denial::not_mapped);
+    return taken(h, status, level_of(h, f.level), is_short(h) && known ? domain_on(way) : 0, at, what, denial::not_mapped);
   }
 
   /// Domain faults come before permission faults; a manager's accesses are not checked, XN included (G5.6).
-  template <handle H, class Way>
-  constexpr auto refuse(H h, translation const &t, Way const &way, input_address at,
+  template <handle H>
+  constexpr auto refuse(H h, translation const &t, passage const &way, input_address at,
                         access_request const &what) const noexcept -> std::optional<abort> {
-    unsigned const domain = is_short(h) ? domain_on(way()) : 0, level = level_of(h, t.level);
+    unsigned const domain = is_short(h) ? domain_on(way) : 0, level = level_of(h, t.level);
     auto const     held   = is_short(h) ? access_to(domain, dacr) : domain_access::client;
     if (held == domain_access::manager) return std::nullopt;
     // What the reserved value does is CONSTRAINED UNPREDICTABLE: here it is no access.
@@ -136,7 +139,8 @@ struct mmu {
   template <handle H>
   static constexpr auto taken(H h, fault_status s, unsigned level, unsigned domain, input_address at, access_request const &what,
                               denial why) noexcept -> abort {
-    u32 const  wnr   = what.kind == access_kind::write ? u32{1} << 11 : 0;
+    bool const wrote = what.kind == access_kind::write && (!what.atomic || why == denial::read_only);  // or it could not have read
+    u32 const  wnr   = wrote ? u32{1} << 11 : 0;
     bool const fetch = what.kind == access_kind::fetch;  // IFSR has neither WnR nor a domain
     if (!is_short(h)) return {u32{1} << 9 | wnr | long_code_of(s, level), at, s, level, why};
     u32 const code = short_code_of(s, level);

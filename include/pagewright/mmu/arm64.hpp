@@ -79,24 +79,31 @@ constexpr auto syndrome(u64 ec, bool fetch, bool wrote, fault_status s, int leve
 }
 
 /// The state that decides beside the tables. What changes how entries are read (TG, TxSZ, DS, HPD, TBI, HA, HD) is a
-/// parameter of the format.
+/// parameter of the format. PAN and E0PD are of regimes that have EL0: they stay false with the tables of EL2 and EL3.
+/// That a root lies beyond the output addresses, an address size fault at level 0, is not told.
 struct mmu {
   using fault_type = abort;
 
   bool pan = false, uao = false;     // PSTATE; UAO: LDTR and STTR are privileged
   bool epan = false, wxn = false;    // SCTLR_ELx
   bool e0pd = false, epd = false;    // TCR_EL1, for this half
+  bool tbid = false;                 // likewise: with TBI, tags are of data addresses alone
 
   template <handle H>
   constexpr auto input(H h, input_address at, access_request const &what) const noexcept -> std::expected<input_address, abort> {
     bool const outside = !in_extent(h, at.value);
     if (!outside && e0pd && by_user(what)) return std::unexpected{taken(h, fault_status::translation, 0, at, what, denial::e0pd)};
     if (!outside && epd) return std::unexpected{taken(h, fault_status::translation, 0, at, what, denial::walks_disabled)};
-    return at;
+    if (what.kind != access_kind::fetch) return at;
+    // A branch takes the tag off (D8.8), where there are tags.
+    auto const target = untagged(h, at);
+    if (tbid && target != at) return std::unexpected{taken(h, fault_status::translation, 0, at, what, denial::not_mapped)};
+    return target;
   }
 
-  template <handle H, class Way>
-  static constexpr auto fault_of(H h, fault const &f, Way const &, input_address at, access_request const &what) noexcept -> abort {
+  template <handle H>
+  constexpr auto fault_of(H h, fault const &f, passage const &, input_address at, access_request const &what) const noexcept
+      -> abort {
     auto const at_level = [&](fault_status s, int level) { return taken(h, s, level, at, what, denial::not_mapped); };
     switch (f.why) {
       case fault_reason::outside_input: return at_level(fault_status::translation, 0);
@@ -107,8 +114,8 @@ struct mmu {
     }
   }
 
-  template <handle H, class Way>
-  constexpr auto refuse(H h, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H h, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<abort> {
     auto const why = denied(t.effective, what);
     if (why == denial::none) return std::nullopt;
@@ -127,13 +134,18 @@ struct mmu {
   constexpr auto by_user(access_request const &what) const noexcept -> bool { return what.user || (what.unprivileged && !uao); }
 
   template <handle H>
-  static constexpr auto taken(H h, fault_status s, int level, input_address at, access_request const &what, denial why) noexcept
+  static constexpr auto untagged(H h, input_address at) noexcept -> input_address {
+    u64 const tag = ~pagewright::below(64u - h->tag_bits);
+    return {(at.value & bit(55)) != 0 ? at.value | tag : at.value & ~tag};
+  }
+
+  /// FAR keeps a data address's tag. Of an atomic access WnR says that it could have read (ESR_ELx, WnR).
+  template <handle H>
+  constexpr auto taken(H h, fault_status s, int level, input_address at, access_request const &what, denial why) const noexcept
       -> abort {
-    bool const fetch = what.kind == access_kind::fetch;
+    bool const fetch = what.kind == access_kind::fetch, wrote = what.kind == access_kind::write && (!what.atomic || why == denial::read_only);
     u64 const  ec    = what.user ? 0x24 : 0x25;  // from a lower level, or the same
-    u64 const  tag   = fetch ? ~pagewright::below(64u - h->tag_bits) : 0;
-    u64 const  far   = (at.value & bit(55)) != 0 ? at.value | tag : at.value & ~tag;
-    return {syndrome(ec, fetch, what.kind == access_kind::write, s, level), {far}, s, level, why};
+    return {syndrome(ec, fetch, wrote, s, level), fetch && !tbid ? untagged(h, at) : at, s, level, why};
   }
 
   /// D8.4.1. That EL1 does not execute what EL0 may write is among the rights already.
@@ -164,7 +176,8 @@ constexpr auto mmu_of(u64 tcr_el1, u64 sctlr_el1, half space, bool pstate_pan = 
           .epan = (sctlr_el1 & bit(57)) != 0,
           .wxn  = (sctlr_el1 & bit(19)) != 0,
           .e0pd = (tcr_el1 & bit(up ? 56 : 55)) != 0,
-          .epd  = (tcr_el1 & bit(up ? 23 : 7)) != 0};
+          .epd  = (tcr_el1 & bit(up ? 23 : 7)) != 0,
+          .tbid = (tcr_el1 & bit(up ? 52 : 51)) != 0};
 }
 
 }  // namespace pagewright::arm64

@@ -27,8 +27,8 @@ struct stage2_mmu {
     return at;
   }
 
-  template <handle H, class Way>
-  static constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &what) noexcept -> abort {
+  template <handle H>
+  static constexpr auto fault_of(H, fault const &f, passage const &, input_address at, access_request const &what) noexcept -> abort {
     auto const at_level = [&](fault_status s, int level) { return taken(s, level, at, what, denial::not_mapped); };
     int const  level    = level_of(f.level);
     switch (f.why) {
@@ -40,8 +40,8 @@ struct stage2_mmu {
     }
   }
 
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<abort> {
     auto const why = denied(t, what);
     if (why == denial::none) return std::nullopt;
@@ -88,6 +88,7 @@ struct stage2_mmu {
     bool const walk = is_of_table(what);
     bool const user = what.user && !walk;
     if (walk && protected_walks && is_device(t.type)) return denial::device_tables;
+    if (what.atomic && !walk && !has(rights::readers)) return denial::no_read;
     switch (done_by(what)) {
       case access_kind::read:  return has(rights::readers) ? denial::none : denial::no_read;
       case access_kind::fetch: return has(user ? rights::user_execute : rights::kernel_execute) ? denial::none : denial::no_execute;
@@ -97,11 +98,12 @@ struct stage2_mmu {
   }
 
   /// The faulting address is stage 1's, where there is one above. HPFAR_EL2 tells the intermediate physical page, but not
-  /// of a permission fault of the access itself, for which the architecture leaves it UNKNOWN.
+  /// of a permission fault of the access itself nor of an external abort, for which the architecture leaves it UNKNOWN.
   static constexpr auto taken(fault_status s, int level, input_address at, access_request const &what, denial why) noexcept -> abort {
     bool const walk = is_of_table(what);
-    u64 const  esr  = syndrome(0x24, what.kind == access_kind::fetch, done_by(what) == access_kind::write, s, level) | (walk ? bit(7) : 0);
-    bool const told = walk || s != fault_status::permission;
+    bool const wrote = done_by(what) == access_kind::write && (!what.atomic || walk || why == denial::read_only);
+    u64 const  esr   = syndrome(0x24, what.kind == access_kind::fetch, wrote, s, level) | (walk ? bit(7) : 0);
+    bool const told  = s != fault_status::external_on_walk && (walk || s != fault_status::permission);
     return {esr, what.above ? what.above->input : at, s, level, why, told ? (at.value >> 12 & ones(0, 40)) << 4 : 0};
   }
 };

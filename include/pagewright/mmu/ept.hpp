@@ -82,9 +82,12 @@ struct mmu {
     return at;
   }
 
+  template <handle H>
+  static constexpr auto reads_way(H, access_request const &what) noexcept -> bool { return what.shadow_stack; }
+
   /// UNCERTAIN: whether a violation by an address that is too wide is convertible; no entry says so, it is taken for not.
-  template <handle H, class Way>
-  constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &what) const noexcept -> exit {
+  template <handle H>
+  constexpr auto fault_of(H, fault const &f, passage const &, input_address at, access_request const &what) const noexcept -> exit {
     switch (f.why) {
       case fault_reason::outside_input: return violation(at, what, 0, false, denial::beyond_width, f.level);
       case fault_reason::absent:        return violation(at, what, 0, (f.entry & sve) == 0, denial::not_present, f.level);
@@ -93,8 +96,8 @@ struct mmu {
     }
   }
 
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &way, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &way, input_address at, access_request const &what) const noexcept
       -> std::optional<exit> {
     auto const why = denied(t, way, what);
     if (why == denial::none) return std::nullopt;
@@ -130,12 +133,11 @@ struct mmu {
     return mode_based_execute && user ? rights::user_execute : rights::kernel_execute;
   }
 
-  template <class Way>
-  constexpr auto denied(translation const &t, Way const &way, access_request const &what) const noexcept -> denial {
+  constexpr auto denied(translation const &t, passage const &way, access_request const &what) const noexcept -> denial {
     auto const has = [&](rights one) { return includes(t.effective, one); };
     if (what.shadow_stack && shadow_stack && !is_of_table(what) && (!what.user || what.implicit)) {
       // The leaf need not be writable, for no other write is to reach a shadow stack.
-      bool const allowed = has(rights::readers) && includes(way().above(), rights::writers) && (t.entry & sss) != 0;
+      bool const allowed = has(rights::readers) && includes(way.above(), rights::writers) && (t.entry & sss) != 0;
       return allowed ? denial::none : denial::no_shadow_stack;
     }
     switch (counts_as(what)) {

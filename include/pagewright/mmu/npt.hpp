@@ -47,8 +47,8 @@ struct mmu {
   }
 
   /// UNCERTAIN: the code for an address that the host's tables are not deep enough for; taken for not present.
-  template <handle H, class Way>
-  constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto fault_of(H, fault const &f, passage const &, input_address at, access_request const &what) const noexcept
       -> nested_page_fault {
     switch (f.why) {
       case fault_reason::unreadable:    return {0, at, x86::denial::unreadable, f.level};
@@ -58,8 +58,8 @@ struct mmu {
     }
   }
 
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<nested_page_fault> {
     auto const why = denied(t, what);
     if (why == x86::denial::none) return std::nullopt;

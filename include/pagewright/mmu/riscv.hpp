@@ -62,8 +62,8 @@ struct mmu {
     return at;
   }
 
-  template <handle H, class Way>
-  static constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &what) noexcept -> exception {
+  template <handle H>
+  static constexpr auto fault_of(H, fault const &f, passage const &, input_address at, access_request const &what) noexcept -> exception {
     switch (f.why) {
       case fault_reason::unreadable:    return {access_fault(what.kind), at, denial::unreadable, f.level};
       case fault_reason::outside_input: return {page_fault(what.kind), at, denial::not_canonical, f.level};
@@ -73,8 +73,8 @@ struct mmu {
     }
   }
 
-  template <handle H, class Way>
-  constexpr auto refuse(H h, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H h, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<exception> {
     auto const why = denied(t, what, h->unaccessed_faults);
     if (why == denial::none) return std::nullopt;

@@ -37,8 +37,8 @@ struct guest_mmu {
     return at;
   }
 
-  template <handle H, class Way>
-  constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &what) const noexcept -> guest_exception {
+  template <handle H>
+  constexpr auto fault_of(H, fault const &f, passage const &, input_address at, access_request const &what) const noexcept -> guest_exception {
     switch (f.why) {
       case fault_reason::unreadable: {
         auto const cause = what.kind == access_kind::fetch ? 1 : what.kind == access_kind::read ? 5 : 7;
@@ -52,8 +52,8 @@ struct guest_mmu {
   }
 
   /// As in the first stage, every access being one of user level.
-  template <handle H, class Way>
-  constexpr auto refuse(H h, translation const &t, Way const &way, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H h, translation const &t, passage const &way, input_address at, access_request const &what) const noexcept
       -> std::optional<guest_exception> {
     access_request counted = what;
     counted.kind = done_by(what), counted.user = true;

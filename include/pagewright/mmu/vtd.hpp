@@ -125,14 +125,17 @@ struct second_stage_mmu {
     return at;
   }
 
+  template <handle H>
+  static constexpr auto reads_way(H, access_request const &) noexcept -> bool { return true; }
+
   /// Entry by entry the right is asked for before the reserved bits are looked at, as QEMU does: UNCERTAIN. An entry without
   /// R and W is not present, and refuses like one that lacks the right.
-  template <handle H, class Way>
-  constexpr auto fault_of(H, fault const &f, Way const &way, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto fault_of(H, fault const &f, passage const &way, input_address at, access_request const &what) const noexcept
       -> dma_fault {
     using enum reason;
     auto const wanted = needed(what);
-    for (step const &s : way())
+    for (step const &s : way)
       if (!includes(s.allowed, wanted)) return denied(at, what, s.level);
     switch (f.why) {
       case fault_reason::outside_input:
@@ -142,8 +145,8 @@ struct second_stage_mmu {
     }
   }
 
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<dma_fault> {
     using enum reason;
     if (!includes(t.effective, needed(what))) return denied(at, what, t.level);
@@ -203,8 +206,8 @@ struct first_stage_mmu {
     return at;
   }
 
-  template <handle H, class Way>
-  constexpr auto fault_of(H h, fault const &f, Way const &, input_address at, access_request const &what) const noexcept -> dma_fault {
+  template <handle H>
+  constexpr auto fault_of(H h, fault const &f, passage const &, input_address at, access_request const &what) const noexcept -> dma_fault {
     using enum reason;
     switch (f.why) {
       case fault_reason::outside_input: return told(not_canonical, at, what, f.level);
@@ -216,8 +219,8 @@ struct first_stage_mmu {
   }
 
   /// The processor's rules. UNCERTAIN: which of two missing rights is recorded, and what SMEP there is; none is taken.
-  template <handle H, class Way>
-  constexpr auto refuse(H, translation const &t, Way const &, input_address at, access_request const &what) const noexcept
+  template <handle H>
+  constexpr auto refuse(H, translation const &t, passage const &, input_address at, access_request const &what) const noexcept
       -> std::optional<dma_fault> {
     using enum reason;
     auto const has = [&](rights one) { return includes(t.effective, one); };

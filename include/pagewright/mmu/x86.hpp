@@ -11,7 +11,7 @@ namespace pagewright::x86 {
 
 enum class exception_vector : u8 {
   page_fault         = 14,
-  general_protection = 13,    // a non-canonical address
+  general_protection = 13,    // a non-canonical address, or a reserved bit in a PDPTE of PAE paging
   stack_fault        = 12,    // likewise, through the stack segment
   none               = 0xff,  // no memory where a table should be: what hardware reads there is not known
 };
@@ -54,7 +54,7 @@ constexpr auto text(denial why) noexcept -> char const * {
 struct exception {
   exception_vector vector = exception_vector::page_fault;
   u32              code   = 0;  // pf_...; 0 for the other vectors
-  input_address    address{};   // CR2, for a page fault: as the program gave it, tag and all
+  input_address    address{};   // CR2, for a page fault: masked, for that comes before paging
   denial           why    = denial::none;
   u8               level  = 0;  // of the entry that is not present or reserved; of the leaf otherwise
 
@@ -77,38 +77,40 @@ struct mmu {
   u32     pkru = 0, pkrs = 0;      // bit 2k: no access with key k; bit 2k + 1: no writing
   masking user_masking = masking::off, supervisor_masking = masking::off;  // CR3.LAM_U48 and LAM_U57; CR4.LAM_SUP
 
-  /// The address that is translated. Masking concerns data, and an address's own half: bit 63 stays and says which half;
-  /// the bits up to the sign bit are replaced by that bit, so that it must agree with 63.
   template <handle H>
   PAGEWRIGHT_INLINE constexpr auto input(H, input_address at, access_request const &r) const noexcept
       -> std::expected<input_address, exception> {
-    bool const    upper = at.value >> 63 != 0;
-    masking const how   = upper ? supervisor_masking : user_masking;
-    if (how == masking::off || r.kind == access_kind::fetch) return at;
-    unsigned const sign = how == masking::lam48 ? 47 : 56;
-    u64 const      bits = ones(sign + 1, 62 - sign);
-    return input_address{(at.value >> sign & 1) != 0 ? at.value | bits : at.value & ~bits};
+    return masked(at, r);
   }
 
+  /// A shadow stack lies below entries that are all writable.
+  template <handle H>
+  static constexpr auto reads_way(H, access_request const &r) noexcept -> bool { return r.shadow_stack; }
+
   /// Levels are examined from the top; a reserved bit above an entry that is not present is reported as reserved.
-  template <handle H, class Way>
-  constexpr auto fault_of(H, fault const &f, Way const &, input_address at, access_request const &r) const noexcept -> exception {
+  template <handle H>
+  constexpr auto fault_of(H h, fault const &f, passage const &, input_address at, access_request const &r) const noexcept
+      -> exception {
+    at = masked(at, r);
     switch (f.why) {
       case fault_reason::outside_input:
         return {r.stack ? exception_vector::stack_fault : exception_vector::general_protection, 0, at, denial::not_canonical, f.level};
       case fault_reason::unreadable: return {exception_vector::none, 0, at, denial::unreadable, f.level};
       case fault_reason::absent:     return {exception_vector::page_fault, code_of(r), at, denial::not_present, f.level};
-      default: return {exception_vector::page_fault, code_of(r) | pf_present | pf_reserved, at, denial::reserved_bit, f.level};
+      default:
+        // Reserved bits of a PDPTE are found when CR3 is loaded (SDM 5.4.1): such tables are never walked.
+        if (h->levels[f.level].loaded) return {exception_vector::general_protection, 0, at, denial::reserved_bit, f.level};
+        return {exception_vector::page_fault, code_of(r) | pf_present | pf_reserved, at, denial::reserved_bit, f.level};
     }
   }
 
-  template <handle H, class Way>
-  PAGEWRIGHT_INLINE constexpr auto refuse(H, translation const &t, Way const &way, input_address at, access_request const &r) const
+  template <handle H>
+  PAGEWRIGHT_INLINE constexpr auto refuse(H, translation const &t, passage const &way, input_address at, access_request const &r) const
       noexcept -> std::optional<exception> {
     auto const why = denied(t, way, r);
     auto const key = key_denies(t, r);
     if (why == denial::none && key == denial::none) return std::nullopt;
-    return exception{exception_vector::page_fault, code_of(r) | pf_present | (key != denial::none ? pf_key : 0), at,
+    return exception{exception_vector::page_fault, code_of(r) | pf_present | (key != denial::none ? pf_key : 0), masked(at, r),
                      why != denial::none ? why : key, t.level};
   }
 
@@ -119,6 +121,16 @@ struct mmu {
   }
 
  private:
+  /// The address that is translated, and told in CR2. Masking concerns data, and an address's own half: bit 63 stays and says
+  /// which half; the bits up to the sign bit are replaced by that bit, so that it must agree with 63.
+  PAGEWRIGHT_INLINE constexpr auto masked(input_address at, access_request const &r) const noexcept -> input_address {
+    masking const how = at.value >> 63 != 0 ? supervisor_masking : user_masking;
+    if (how == masking::off || r.kind == access_kind::fetch) return at;
+    unsigned const sign = how == masking::lam48 ? 47 : 56;
+    u64 const      bits = ones(sign + 1, 62 - sign);
+    return {(at.value >> sign & 1) != 0 ? at.value | bits : at.value & ~bits};
+  }
+
   static constexpr auto is_user(access_request const &r) noexcept -> bool { return r.user && !r.implicit; }
 
   constexpr auto code_of(access_request const &r) const noexcept -> u32 {
@@ -127,14 +139,13 @@ struct mmu {
   }
 
   /// SDM 5.6.1, without protection keys. A user page is one that all entries say U/S of; writable, R/W.
-  template <class Way>
-  PAGEWRIGHT_INLINE constexpr auto denied(translation const &t, Way const &way, access_request const &r) const noexcept -> denial {
+  PAGEWRIGHT_INLINE constexpr auto denied(translation const &t, passage const &way, access_request const &r) const noexcept -> denial {
     bool const user_page = includes(t.effective, rights::user_read), writable = includes(t.effective, rights::kernel_write);
     bool const executable = includes(t.effective, rights::kernel_execute);
     if (is_user(r) && !user_page) return denial::supervisor_page;
     if (r.shadow_stack) {
       // Read-only and dirty below entries that are all writable; the processor's mode must be the page's.
-      bool const shadow = !includes(t.own, rights::kernel_write) && t.dirty && includes(way().above(), rights::kernel_write);
+      bool const shadow = !includes(t.own, rights::kernel_write) && t.dirty && includes(way.above(), rights::kernel_write);
       return shadow && user_page == is_user(r) ? denial::none : denial::no_shadow_stack;
     }
     if (r.kind == access_kind::fetch) {
