@@ -136,11 +136,36 @@ TEST(arm64_access, keeps_the_tag_in_FAR_of_data_aborts) {
   EXPECT_EQ(ask(arm64::stage1_4k_48_lower, 0xab00'0000'0000'1000, {}).esr, 0x9600'0004u) << "without TBI it is outside";
 }
 
+// TCR_EL1.TBID: tags are of data addresses alone. Nothing takes one off a branch's target then.
+TEST(arm64_access, takes_no_tag_off_a_branch_with_TBID) {
+  static constexpr format tagged = arm64::stage1({.top_byte_ignored = true});
+  u64 const at = 0xab00'0000'0000'1000;
+  auto const refused = ask(tagged, at, {.kind = access_kind::fetch}, {.tbid = true});
+  EXPECT_EQ(refused.esr, 0x8600'0004u) << "translation fault at level 0";
+  EXPECT_EQ(refused.far.value, at);
+  EXPECT_EQ(ask(tagged, at, {}, {.tbid = true}).far.value, at);
+}
+
+// ESR_ELx.WnR of an instruction that reads and writes: "0 if a read of the address would have generated the fault".
+TEST(arm64_access, tells_atomics_as_reads_where_a_read_would_fault_too) {
+  access_request const atomic{.kind = access_kind::write, .atomic = true, .user = true};
+  EXPECT_EQ(ask(arm64::stage1_4k_48_lower, 0x1000, atomic).esr, 0x9200'0004u) << "translation fault";
+  one_of_each memory{{0, 0, 0, 0, 0}};
+  auto const leaf = [&](u64 ap) {
+    for (unsigned level : {1u, 2u, 3u}) memory.entry[level] = one_of_each::table(level - 1) | 3;
+    memory.entry[0] = u64{0x9000} | 3 | bit(10) | ap << 6;
+    return access(dynamic{&arm64::stage1_4k_48_lower}, root{{one_of_each::table(3)}}, {0x1000}, atomic, arm64::mmu{}, memory).error().esr;
+  };
+  EXPECT_EQ(leaf(3), 0x9200'004fu) << "what may be read but not written: a permission fault of the write";
+  EXPECT_EQ(leaf(0), 0x9200'000fu) << "EL1's alone: of the read";
+}
+
 TEST(arm64_mmu_of, reads_TCR_and_SCTLR) {
   constexpr auto up = arm64::mmu_of(bit(56) | bit(7), bit(57) | bit(19), arm64::half::upper, true);
   static_assert(up.e0pd && !up.epd && up.epan && up.wxn && up.pan && !up.uao);
   constexpr auto low = arm64::mmu_of(bit(56) | bit(7), 0, arm64::half::lower);
   static_assert(!low.e0pd && low.epd && !low.epan && !low.wxn && !low.pan);
+  static_assert(arm64::mmu_of(bit(51), 0, arm64::half::lower).tbid && !arm64::mmu_of(bit(51), 0, arm64::half::upper).tbid);
 }
 
 }  // namespace

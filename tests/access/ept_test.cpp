@@ -156,6 +156,36 @@ TEST_F(ept_guest, executes_by_the_mode_of_the_guests_page_where_entries_tell_the
   EXPECT_EQ(qualification(kernel_fetch, mmu, modes), 0x1dcu) << "XU, but not X";
 }
 
+// A hypervisor under a hypervisor: the lowest stage judges by the page of the topmost one, whose linear address it is, and
+// the middle stage's loads are no shadow-stack accesses.
+TEST_F(ept_guest, judges_by_the_topmost_page_whatever_lies_between) {
+  std::array<u8, 0x4000> middle{};
+  byte_memory middle_memory{middle, {0xc000}};
+  for (u64 n = 0; n < 3; ++n) middle_memory.store({0xc000 + n * 0x1000}, {8, byte_order::little}, (0xd000 + n * 0x1000) | 7);
+  for (u64 n = 0; n < 16; ++n) middle_memory.store({0xf000 + n * 8}, {8, byte_order::little}, n << 12 | 0x37);  // an identity
+  std::ranges::copy(middle, seen_.begin() + 0xc000);
+  ept::mmu const by_mode{.mode_based_execute = true};
+  auto const ask = [&](access_request const &what, format const &lowest, ept::mmu const &mmu) {
+    return access(nested{stage{G{}, root{}, x86::mmu{.no_execute = false}},
+                         nested{stage{dynamic{&unmarked}, root{{0xc000}}, ept::mmu{.accessed_dirty = false}}, stage{dynamic{&lowest}, root{}, mmu}}},
+                  {page + 8}, what, host_memory_);
+  };
+  access_request const fetch{.kind = access_kind::fetch};
+  auto const let_users = [&](step const &s) { host_memory_.store(s.slot, ept::ept_4level.word(), s.entry | ept::xu); };
+  (void)walk(H{}, root{}, {backed}, host_memory_, let_users);
+  u64 const host_page = host_leaf(backed).entry, e = guest_entry(0) & ~x86::xd;
+  guest_memory_.store({slot(0)}, x86::x86_64_4level.word(), e & ~x86::us);  // a supervisor-mode linear address: X counts
+  EXPECT_TRUE(ask(fetch, modes, by_mode));
+  put(backed, host_page & ~ept::x);
+  EXPECT_FALSE(ask(fetch, modes, by_mode)) << "though the middle stage lets users read the page";
+  guest_memory_.store({slot(0)}, x86::x86_64_4level.word(), e);
+  EXPECT_TRUE(ask({.kind = access_kind::fetch, .user = true}, modes, by_mode)) << "a user-mode one: XU counts";
+
+  auto const stacked = ask({.kind = access_kind::write, .shadow_stack = true}, stacks, {.shadow_stack = true});
+  ASSERT_FALSE(stacked);
+  EXPECT_NE(stacked.error().own(), nullptr) << "the guest's own fault: all tables could be read";
+}
+
 TEST_F(ept_guest, gets_an_exception_instead_where_the_entry_does_not_suppress_it) {
   constexpr ept::mmu mmu{.violation_exceptions = true};
   u64 const at = entry(backed).value, e = host_leaf(backed).entry;
