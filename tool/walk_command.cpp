@@ -56,7 +56,7 @@ auto write(inspect::machine const &m, image::image_memory const &memory, std::ve
   bool faulted = false;
   for (auto const at : addresses) {
     auto w = inspect::explain(m, memory, {at});
-    if (what) w.judged = inspect::judge(m, memory, {at}, *what);
+    if (what) w.judged = inspect::judge(m, memory, w, *what);
     faulted |= w.judged ? !w.judged->reached : !w.outcome || (w.below && !*w.below);  // a tag may make an address legal
     renderer.show(w);
     if (out.failed()) break;

@@ -64,8 +64,21 @@ constexpr auto stage_of(nested_fault<Own, Below> const &f) noexcept -> unsigned 
   return f.own() != nullptr ? 1 : 1 + stage_of(*f.below());
 }
 
-/// A stage above others. `Below` is a stage, or nested itself.
+/// Can a stage stand below another? Also nested ones, if their topmost can.
+template <class Regime>
+constexpr bool stands_below = false;
+template <class H, class Mmu>
+constexpr bool stands_below<stage<H, Mmu>> = lower_stage_rules<Mmu>;
+
 template <class Stage, class Below>
+  requires stands_below<Below>
+struct nested;
+template <class Stage, class Below>
+constexpr bool stands_below<nested<Stage, Below>> = stands_below<Stage>;
+
+/// A stage above others. `Below` is a stage, or nested itself, whose rules say what a lower stage must (lower_stage_rules).
+template <class Stage, class Below>
+  requires stands_below<Below>
 struct nested {
   using fault_type = nested_fault<typename Stage::fault_type, typename Below::fault_type>;
 

@@ -4,6 +4,7 @@
 #include <pagewright/nested.hpp>
 
 #include "number.hpp"
+#include "walks.hpp"
 
 namespace pagewright::inspect {
 namespace {
@@ -84,15 +85,15 @@ struct told_fault {
 
 [[nodiscard]] auto tell(riscv::guest_exception const &e, access_request const &) -> told_fault {
   return {std::string{cause_text(e.cause)},
-          {{"cause", e.cause}, {"tval", e.address.value}, {"htval", e.guest_address}, {"htinst", e.instruction}}, text(e.why)};
+          {{"cause", e.cause}, {"tval", e.address.value}, {"htval", e.htval}, {"htinst", e.htinst}}, text(e.why)};
 }
 
 [[nodiscard]] auto tell(ept::exit const &e, access_request const &) -> told_fault {
-  std::vector<told_value> values{{"qualification", e.qualification}, {"guest_physical", e.guest_physical.value}};
+  std::vector<told_value> values{{"exit_reason", u64(e.reason)}, {"qualification", e.qualification}, {"guest_physical", e.guest_physical.value}};
   if (e.guest_linear) values.push_back({"guest_linear", e.guest_linear->value});
   switch (e.reason) {
     case ept::exit_reason::violation:        return {"EPT violation", std::move(values), text(e.why)};
-    case ept::exit_reason::misconfiguration: return {"EPT misconfiguration", {{"guest_physical", e.guest_physical.value}}, text(e.why)};
+    case ept::exit_reason::misconfiguration: return {"EPT misconfiguration", {{"exit_reason", u64(e.reason)}, {"guest_physical", e.guest_physical.value}}, text(e.why)};
     case ept::exit_reason::none:             break;
   }
   return {"not known", {}, text(e.why)};
@@ -151,6 +152,15 @@ void judge_alone(access_report &r, view const &v, Mmu const &mmu, image::image_m
   else report(r, is.error(), v.description, way);
 }
 
+/// What is not in the image is not the processor's answer.
+void leave_open(access_report &r, machine const &m, explained_walk const &w) {
+  auto const missing = [](auto const &is) { return !is && is.error().why == fault_reason::unreadable; };
+  bool const at_end = w.below && missing(*w.below);
+  if (w.through != nullptr && !missing(w.outcome) && !at_end) return;
+  r.known = false, r.fault.clear(), r.told.clear();
+  r.why = at_end ? sentence_below(m, w) : sentence(m, w);
+}
+
 template <class Upper, class Lower>
 void judge_nested(access_report &r, view const &v, Upper const &upper, lower_view const &below, Lower const &lower,
                   image::image_memory const &memory, input_address at) {
@@ -184,21 +194,21 @@ constexpr bool go_together = (std::same_as<Upper, x86::mmu> && (std::same_as<Low
 
 }  // namespace
 
-auto judge(machine const &m, image::image_memory const &memory, input_address at, access_request const &what)
-    -> std::optional<access_report> {
-  auto const *const v = m.view_of(at.value);
-  if (v == nullptr) return std::nullopt;
+auto judge(machine const &m, image::image_memory const &memory, explained_walk const &w, access_request const &what)
+    -> access_report {
+  auto const        at = w.asked;
+  auto const *const v  = w.through;
   access_report r{.asked = what, .reached = {}, .fault = {}, .told = {}, .why = {}};
-  bool const known = std::visit([&]<class Upper>(Upper const &upper) {
-    if constexpr (std::same_as<Upper, std::monostate>) return false;
-    else if (!m.below) return judge_alone(r, *v, upper, memory, at), true;
-    else
-      return std::visit([&]<class Lower>(Lower const &lower) {
-        if constexpr (go_together<Upper, Lower>) return judge_nested(r, *v, upper, *m.below, lower, memory, at), true;
-        else return false;
+  if (v == nullptr) return leave_open(r, m, w), r;
+  std::visit([&]<class Upper>(Upper const &upper) {
+    if constexpr (!std::same_as<Upper, std::monostate>) {
+      if (!m.below) return judge_alone(r, *v, upper, memory, at);
+      std::visit([&]<class Lower>(Lower const &lower) {
+        if constexpr (go_together<Upper, Lower>) judge_nested(r, *v, upper, *m.below, lower, memory, at);
       }, m.below->rules);
+    }
   }, v->rules);
-  if (!known) return std::nullopt;
+  if (!r.reached) leave_open(r, m, w);
   return r;
 }
 

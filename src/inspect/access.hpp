@@ -23,15 +23,19 @@ struct told_value {
 struct access_report {
   access_request                asked;
   std::optional<translation>    reached;      // if it is allowed: what all stages lead to
+  bool                          known = true; // otherwise a table that decides is not in the image, or not known
   unsigned                      stage = 1;    // of the fault
   std::string                   fault;        // "#PF", "data abort", "load page fault"
   std::vector<told_value>       told;         // with the fault
   std::string                   why;          // for people
 };
 
-/// What the processor would do; nothing where its rules are not known here. Marks nothing. Complexity: as access.
-[[nodiscard]] auto judge(machine const &m, image::image_memory const &memory, input_address at, access_request const &what)
-    -> std::optional<access_report>;
+struct explained_walk;
+
+/// What the processor would do at the address of `w`, which was explained from the same machine and memory. Marks nothing.
+/// Precondition: the rules of all views are known. Complexity: as access.
+[[nodiscard]] auto judge(machine const &m, image::image_memory const &memory, explained_walk const &w, access_request const &what)
+    -> access_report;
 
 /// "user write".
 [[nodiscard]] auto text_of(access_request const &what) -> std::string;

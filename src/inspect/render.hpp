@@ -92,7 +92,7 @@ class table_walks {
   table_walks(output_file &out, subject s, style look)
       : out_{out}, subject_{s}, look_{look}, fields_{field_tables(*s.translated)} {}
   void show(explained_walk const &w);
-  void finish() noexcept {}
+  void finish();
 
  private:
   output_file             &out_;

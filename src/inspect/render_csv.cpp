@@ -111,8 +111,8 @@ void csv_walks::show(explained_walk const &w) {
     out_.put(identifier(f.why));
   }
   if (look_.access && w.judged) {
-    out_.put(w.judged->reached ? ",1,," : ",0,");
-    if (!w.judged->reached) out_.dec(w.judged->stage), out_.put(','), out_.put(w.judged->fault);
+    out_.put(w.judged->reached ? ",1,," : w.judged->known ? ",0," : ",,,");
+    if (!w.judged->reached && w.judged->known) out_.dec(w.judged->stage), out_.put(','), out_.put(w.judged->fault);
   } else if (look_.access) {
     out_.put(",,,");
   }

@@ -249,10 +249,13 @@ void json_walks::write(access_report const &r) {
   json_.open('{');
   json_.plain("kind", text(r.asked.kind));
   json_.boolean("user", r.asked.user);
-  json_.boolean("allowed", r.reached.has_value());
+  if (r.known) json_.boolean("allowed", r.reached.has_value());
+  else json_.null("allowed");
   if (r.reached) {
     json_.hex("pa", r.reached->address.value);
     json_.number("page", r.reached->bytes());
+  } else if (!r.known) {
+    json_.string("why", r.why);
   } else {
     json_.number("stage", r.stage);
     json_.string("fault", r.fault);

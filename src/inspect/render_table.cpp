@@ -211,9 +211,18 @@ void table_walks::show(explained_walk const &w) {
     out_.put(fmt::format("allowed, {:#018x}\n", j.reached->address.value));
     return;
   }
+  if (!j.known) {
+    out_.put(fmt::format("not known, {}\n", j.why));
+    return;
+  }
   auto words = fmt::format("denied, {}", j.fault);
   for (auto const &v : j.told) words += fmt::format(" {}={:#x}", v.name, v.value);
   in_red(words + ": " + j.why);
+}
+
+void table_walks::finish() {
+  if (!look_.access || !look_.header) return;
+  for (auto const &line : subject_.translated->access_evidence) out_.put(fmt::format("note: {}\n", line));
 }
 
 // --- info ---------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ inline auto outcome_of(pagewright::riscv::exception const &e) -> outcome {
 }
 
 inline auto outcome_of(pagewright::riscv::guest_exception const &e) -> outcome {
-  return {.allowed = false, .cause = e.cause, .tval = e.address.value, .tval2 = e.guest_address, .tinst = e.instruction};
+  return {.allowed = false, .cause = e.cause, .tval = e.address.value, .tval2 = e.htval, .tinst = e.htinst};
 }
 template <class Own>
 auto outcome_of(pagewright::nested_fault<Own, pagewright::riscv::guest_exception> const &f) -> outcome {

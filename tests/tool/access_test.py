@@ -47,6 +47,14 @@ class accesses(folder_test):
         self.assertIn('PT entry 0x0000000000000000 at 0x4010', said['why'])
         self.assertEqual(self.judged('800000000000', '--access', 'r', code=FAULT)['fault'], '#GP')
 
+    def test_what_is_not_in_the_image_is_not_the_processors_answer(self):
+        said = self.judged('400000', '--access', 'r', code=FAULT)
+        self.assertEqual(said, {'kind': 'read', 'user': False, 'allowed': None,
+                                'why': 'the PT table is not in the image: nothing at 0x0000000009999000'})
+        lines = self.must('walk', *self.image, '400000', '--access', 'r', '--no-trace', code=FAULT).stdout.splitlines()
+        self.assertIn('  supervisor read: not known, the PT table is not in the image: nothing at 0x0000000009999000', lines)
+        self.assertIn('note: EFLAGS.AC is assumed to be 0 (--eflags)', lines)
+
     def test_registers_decide(self):
         self.judged('5000', '--access', 'w', code=0)
         smap = [*self.image[:-3], '200020', *self.image[-2:]]
@@ -123,7 +131,7 @@ class a_stage_below(folder_test):
         self.must('walk', *guest, '1000', '--access', 'r', '--user')
         said = self.json_of('walk', *guest, '2010', '--access', 'r', '--user', code=FAULT)['walks'][0]['access']
         self.assertEqual((said['stage'], said['fault']), (2, 'EPT violation'))
-        self.assertEqual(said['told'], {'qualification': '0x0000000000000181', 'guest_physical': '0x000000000000a010', 'guest_linear': '0x0000000000002010'})
+        self.assertEqual(said['told'], {'exit_reason': '0x0000000000000030', 'qualification': '0x0000000000000181', 'guest_physical': '0x000000000000a010', 'guest_linear': '0x0000000000002010'})
         self.refused('walk', *guest[:-1], '1001f', '0', says='EPTP[2:0]')
         self.refused('walk', *guest, '--ncr3', '0', '0', says='one of them')
 

@@ -14,8 +14,8 @@ namespace pagewright::riscv {
 struct guest_exception {
   u8            cause = 21;          // scause or mcause: 20 fetch, 21 load, 23 store; 1, 5, 7 for access faults
   input_address address{};           // stval: what the first stage was asked for
-  u64           guest_address = 0;   // htval, mtval2: the guest's physical address, shifted right by 2; 0 of access faults
-  u64           instruction = 0;     // htinst, mtinst, for an access to a table; 0 otherwise: what was executed is not known
+  u64           htval = 0;           // or mtval2: the guest's physical address, shifted right by 2; 0 of access faults
+  u64           htinst = 0;          // or mtinst, for an access to a table; 0 otherwise: what was executed is not known
   denial        why   = denial::none;
   u8            level = 0;
 
