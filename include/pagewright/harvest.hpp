@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+// Which pages were touched, which were written: the accessed and dirty marks of a range, read and cleared.
+//
+// What a reader must know about races and translation caches:
+// - Hardware sets marks while this runs. One set after its entry was looked at is told by the next harvest; none is lost,
+//   for marks are cleared by compare-exchange, and what is told is what the exchange found.
+// - A processor that holds a translation does not set marks again that it saw set (SDM 3A 4.8, 4.10.4.2; Arm ARM D8.5). Until
+//   what clearing owes is paid, touching such a page leaves no mark. For dirty marks that is fatal: settle the ledger
+//   first, then copy what was told. For accessed marks it only makes pages look colder: pay for them whenever it suits,
+//   or not at all (`owe_accessed`).
+// - Translations are held from before the mark: without clearing, marks that are read need no invalidation.
+#pragma once
+
+#include "editing.hpp"
+
+namespace pagewright {
+
+enum class marks : u8 { none, accessed, dirty, both };
+
+constexpr auto operator|(marks a, marks b) noexcept -> marks { return static_cast<marks>(unsigned(a) | unsigned(b)); }
+constexpr auto operator&(marks a, marks b) noexcept -> marks { return static_cast<marks>(unsigned(a) & unsigned(b)); }
+constexpr auto operator|=(marks &a, marks b) noexcept -> marks & { return a = a | b; }
+
+constexpr auto text(marks m) noexcept -> char const * {
+  switch (m) {
+    case marks::none:     return "none";
+    case marks::accessed: return "accessed";
+    case marks::dirty:    return "dirty";
+    case marks::both:     return "accessed and dirty";
+  }
+  return "?";
+}
+
+/// What to look for, and what becomes of it.
+struct harvest_request {
+  marks look  = marks::dirty;  // leaves with any of these are told
+  marks clear = marks::none;   // and lose these, which are told too
+  /// Pass over tables not marked accessed, where the format's table entries have that mark and skip no levels. Precondition: hardware alone
+  /// set the marks in the range, in tables and leaves (software may set both beforehand, but not the leaf's alone), and
+  /// whoever cleared a table's did it as `clear_tables` does.
+  bool skip_untouched = false;
+  /// Clear the accessed marks of table entries as well, where the range covers all below them: only with `look` and
+  /// `clear` both, for a mark left below would not be found again. Their caches are flushed at once, for each 64 tables.
+  bool clear_tables = false;
+  /// Is a leaf owed an invalidation if it lost its accessed mark alone?
+  bool owe_accessed = true;
+};
+
+/// Neighbouring leaves with the same marks, or the part of a leaf that lies in the range.
+struct marked_extent {
+  range input;
+  marks seen;  // of those asked for
+
+  friend constexpr auto operator==(marked_extent const &, marked_extent const &) -> bool = default;
+};
+
+/// What a harvest came across.
+struct harvest_count {
+  u64 leaves  = 0;  // told
+  u64 cleared = 0;  // entries changed, table entries included
+  u64 kept    = 0;  // leaves told whose marks stay: they reach beyond the range
+};
+
+enum class harvest_failure : u8 {
+  no_mark,        // no leaf of the format has one of the marks asked for
+  not_clearable,  // taking a mark away would make something else of the entry, or owe break-before-make
+  left_below,     // clear_tables without looking for and clearing both marks
+  outside_input,  // the range ends before it begins
+  unreadable,     // no memory where a table should be
+};
+
+constexpr auto text(harvest_failure f) noexcept -> char const * {
+  switch (f) {
+    case harvest_failure::no_mark:       return "the format has no such mark";
+    case harvest_failure::not_clearable: return "a mark that cannot be cleared by itself";
+    case harvest_failure::left_below:    return "marks would be left below tables not marked accessed";
+    case harvest_failure::outside_input: return "outside the input range";
+    case harvest_failure::unreadable:    return "unreadable";
+  }
+  return "?";
+}
+
+/// `at`: where it is unreadable, or the range's first address.
+struct harvest_error {
+  harvest_failure why;
+  input_address   at{};
+};
+
+namespace harvesting {
+
+template <class Form>
+PAGEWRIGHT_INLINE constexpr auto marks_of(Form const &f, u64 entry) noexcept -> marks {
+  return (f->accessed(entry) ? marks::accessed : marks::none) | (f->dirty(entry) ? marks::dirty : marks::none);
+}
+
+/// A dirty leaf of shape `f` made clean, and as writable as before. Where the mark is more than a bit of its own (Arm: the write
+/// permission beside DBM) the row that grants writing says what a clean leaf looks like.
+template <class Form>
+PAGEWRIGHT_INLINE constexpr auto cleaned(Form const &f, u64 entry) noexcept -> u64 {
+  if (is_single_bit(f->dirty.mask)) return entry ^ f->dirty.mask;
+  u64 now = entry;
+  each(f->grants, [&](grant const &row) PAGEWRIGHT_INLINE {
+    if ((row.bits() & f->dirty.mask) != 0) now = (now & ~f->dirty.mask) | (row.on & f->dirty.mask);
+  });
+  return now;
+}
+
+/// `entry`, of shape `f`, without the marks `which`.
+template <class Form>
+PAGEWRIGHT_INLINE constexpr auto without(Form const &f, u64 entry, marks which) noexcept -> u64 {
+  if ((which & marks::accessed) != marks::none && f->accessed(entry)) entry ^= f->accessed.mask;
+  if ((which & marks::dirty) != marks::none && f->dirty(entry)) entry = cleaned(f, entry);
+  return entry;
+}
+
+/// Can the marks `which` be taken from a leaf of shape `f` so that it stays what it is, without break-before-make?
+template <handle H, class L, class Form>
+constexpr auto can_clear(H h, L level, Form const &f, marks which) noexcept -> bool {
+  u64 fixed = absent_of(h, level).mask | h->levels[level].table.mask | f->is.mask | f->zero | occupied(f->address), bits = 0;
+  if ((which & marks::accessed) != marks::none && f->accessed != never) {
+    if (!is_single_bit(f->accessed.mask)) return false;
+    bits |= f->accessed.mask;
+  }
+  if ((which & marks::dirty) != marks::none && f->dirty != never) {
+    if (f->dirty(cleaned(f, f->dirty.value))) return false;
+    bits |= f->dirty.mask;
+  }
+  return (bits & fixed) == 0 && !must_break(h, f, bits);
+}
+
+/// For harvests that change nothing.
+struct keeping {
+  static constexpr bool clears = false;
+};
+template <class C, class Ledger>
+struct clearing {
+  static constexpr bool clears = true;
+  C      &cache;
+  Ledger &owed;
+};
+
+/// Takes marks from what a sweep finds. Tables of level 0 it goes through itself, eight slots at a glance.
+template <handle H, class M, class Observe, class Cleaner>
+class reaper {
+ public:
+  constexpr reaper(H h, range where, M &memory, harvest_request const &what, Observe &observe, Cleaner cleaner) noexcept
+      : h_{h}, where_{where}, memory_{memory}, what_{what}, told_{what.look | what.clear}, observe_{observe},
+        cleaner_{cleaner} {}
+
+  constexpr auto enter(table_visit const &t) -> visit {
+    unsigned const parent = t.level + 1u;
+    if (h_->next_level.width == 0 && h_->table_accessed != never && h_->levels[parent].narrows) {
+      bool touched = h_->table_accessed(t.entry);
+      if constexpr (Cleaner::clears)
+        if (what_.clear_tables) touched |= clear_ahead(t, parent);
+      if (what_.skip_untouched && !touched) return visit::skip;
+    }
+    if (t.level != 0 || may_cut_short(h_)) return visit::descend;
+    h_.descend([&](auto level) {
+      if (level == 0) reap_table(level, t);
+      return level == 0;
+    });
+    return missing_ ? visit::stop : visit::skip;
+  }
+  constexpr void leaf(pagewright::leaf const &l) {
+    with_form(h_, unsigned{l.level}, l.entry, [&](auto f) { take(unsigned{l.level}, f, l); });
+  }
+  constexpr auto unreadable(gap const &g) -> bool {
+    missing_ = g.part.first;
+    return false;
+  }
+
+  /// Tells the last extent. Call it once, at the end.
+  constexpr auto finish() -> std::expected<harvest_count, harvest_error> {
+    flush();
+    if (missing_) return std::unexpected{harvest_error{harvest_failure::unreadable, *missing_}};
+    return count_;
+  }
+
+ private:
+  /// Is `entry` one of a leaf with any mark looked for, if it is a leaf? Few entries of a table are.
+  template <class L>
+  PAGEWRIGHT_INLINE constexpr auto may_be_marked(L level, u64 entry) const noexcept -> bool {
+    bool may = false;
+    h_.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
+      may |= (marks_of(f, entry) & what_.look) != marks::none;
+      return false;
+    });
+    return may;
+  }
+
+  template <class L>
+  constexpr void reap_table(L level, table_visit const &t) {
+    // Any slot of a run may hold its marks, also one outside the range.
+    unsigned run = 0;
+    u64      bits = 0;
+    bool     plain = true;  // no entry without any of `bits` is marked
+    h_.any_form(level, [&](auto f) PAGEWRIGHT_INLINE {
+      if (f->run_lg2 > run) run = f->run_lg2;
+      for (auto const &[mark, of] : {std::pair{f->accessed, marks::accessed}, std::pair{f->dirty, marks::dirty}}) {
+        if (mark == never || (what_.look & of) == marks::none) continue;
+        bits |= mark.value;
+        plain &= mark.value != 0;
+      }
+      return false;
+    });
+    unsigned const lg2   = slot_lg2(h_, level);
+    u64 const      base  = t.part.first.value & ~pagewright::below(reach_lg2(h_, level)), stride = bit(stride_lg2(h_, level));
+    u64 const      first = index_of(h_, level, t.part.first.value) & ~pagewright::below(run);
+    u64 const      last  = index_of(h_, level, t.part.last.value) | pagewright::below(run);
+    auto const     slot  = slot_address(h_, level, t.table, 0);
+    word const     w     = h_->word();
+
+    for (u64 i = first; i <= last;) {
+      if constexpr (always_readable<M>) {
+        if (plain && last - i >= 7) {
+          u64 any = 0;
+          unroll<8>([&](auto k) PAGEWRIGHT_INLINE { any |= *memory_.load(slot + (i + k) * stride, w); });
+          if ((any & bits) == 0) {
+            i += 8;
+            continue;
+          }
+        }
+      }
+      u64 const stop = last - i >= 7 ? i + 7 : last;
+      while (i <= stop) {
+        auto const loaded = memory_.load(slot + i * stride, w);
+        if (!loaded) {
+          missing_ = {base + (i << lg2)};
+          return;
+        }
+        i += may_be_marked(level, *loaded) ? reap_entry(level, t, base + (i << lg2), *loaded) : 1;
+      }
+    }
+  }
+
+  /// Takes the leaf, or run, that `entry` at `at` is part of. Returns how many slots from there on are done with.
+  template <class L>
+  constexpr auto reap_entry(L level, table_visit const &t, u64 at, u64 entry) -> u64 {
+    u64 slots = 1;
+    if (kind_of(h_, level, entry) != entry_kind::leaf) return slots;
+    u64 const index = index_of(h_, level, at);
+    with_form(h_, level, entry, [&](auto f) {
+      if (leaf_is_too_wide(h_, level, f, entry)) return;
+      auto l = describe_leaf(h_, level, f, at, slot_address(h_, level, t.table, index), entry, rights::all, false);
+      if (auto whole = l; l.run_lg2 != 0 && sweeping::gather_run(h_, level, f, t.table, whole, memory_)) {
+        l     = whole;
+        slots = bit(l.run_lg2) - (index & pagewright::below(l.run_lg2));
+      } else if (l.run_lg2 != 0) {  // slots that do not agree are told one by one, as walks find them
+        l.input = {at}, l.lg2 = static_cast<u8>(slot_lg2(h_, level)), l.run_lg2 = 0;
+      }
+      take(level, f, l);
+    });
+    return slots;
+  }
+
+  template <class L, class Form>
+  constexpr void take(L level, Form const &f, pagewright::leaf const &l) {
+    input_address const end{l.input.value | (l.bytes() - 1)};
+    marks seen = (l.accessed ? marks::accessed : marks::none) | (l.dirty ? marks::dirty : marks::none);
+    if (end < where_.first || where_.last < l.input || (seen & what_.look) == marks::none) return;
+    if constexpr (Cleaner::clears) {
+      if ((seen & what_.clear) != marks::none) {
+        if (where_.first <= l.input && end <= where_.last) seen |= wipe(level, f, l);
+        else ++count_.kept;
+      }
+    }
+    ++count_.leaves;
+    tell({{l.input < where_.first ? where_.first : l.input, where_.last < end ? where_.last : end}, seen & told_});
+  }
+
+  /// Clears the marks of all slots of `l`: those of a group may differ in their marks, and in nothing else (Arm ARM D8.7.1;
+  /// Svnapot). Returns the marks that were there by then.
+  template <class L, class Form>
+  constexpr auto wipe(L level, Form const &f, pagewright::leaf const &l) -> marks {
+    marks      seen = marks::none, lost = marks::none;
+    u64 const  stride = bit(stride_lg2(h_, level)), offset = h_->levels[level].slot_offset;
+    auto const first = output_address{((l.slot.value - offset) & ~pagewright::below(stride_lg2(h_, level) + l.run_lg2)) + offset};
+    for (u64 i = 0; i < bit(l.run_lg2); ++i) {
+      auto const slot  = first + i * stride;
+      u64        entry = i == 0 && slot == l.slot ? l.entry : memory_.load(slot, h_->word()).value_or(0);
+      for (;;) {
+        marks const here = marks_of(f, entry);
+        seen |= here;
+        if ((here & what_.clear) == marks::none) break;
+        if (!memory_.compare_exchange(slot, h_->word(), entry, without(f, entry, what_.clear))) continue;
+        lost |= here & what_.clear;
+        ++count_.cleared;
+        break;
+      }
+    }
+    if (lost != marks::none) cleaner_.cache.publish(first, stride << l.run_lg2);
+    if ((lost & marks::dirty) != marks::none || (lost != marks::none && what_.owe_accessed))
+      cleaner_.owed.owe({{l.input, {l.input.value | (l.bytes() - 1)}}, l.lg2, false});
+    return seen;
+  }
+
+  /// Clears the accessed marks of `t`'s table entry and of up to 63 that follow it, and flushes them before anything
+  /// below is looked at: a processor that still holds a table entry marks leaves without marking the entry again
+  /// (SDM 3A 4.10.3), and such a leaf would be passed over by the next harvest. Returns whether `t`'s was marked.
+  constexpr auto clear_ahead(table_visit const &t, unsigned parent) -> bool {
+    auto          &ahead = ahead_[parent];
+    unsigned const lg2   = slot_lg2(h_, parent);
+    u64 const      first = t.part.first.value, size = pagewright::below(lg2);
+    if ((first & size) != 0 || (~t.part.last.value & size) != 0) return false;  // a mark below may lie outside the range
+    if (u64 const n = (first - ahead.first) >> lg2; ahead.count != 0 && first >= ahead.first && n < ahead.count)
+      return (ahead.marked >> n & 1) != 0;
+
+    u64 last = where_.last.value;  // slots beyond the non-canonical hole belong to other addresses
+    auto const whole = translated_ranges(h_);
+    for (unsigned n = 0; n < whole.count; ++n)
+      if (whole.part[n].contains({first}) && whole.part[n].last.value < last) last = whole.part[n].last.value;
+    u64 const in_table = bit(h_->levels[parent].index_bits) - index_of(h_, parent, first);
+    u64 const in_range = ((last - first) >> lg2) + ((~last & size) == 0 ? 1 : 0);
+    u64 const most     = in_table < in_range ? in_table : in_range;
+    ahead = {first, 0, most < 64 ? static_cast<unsigned>(most) : 64u};
+    unsigned end = 0;
+    for (unsigned n = 0; n < ahead.count; ++n) {
+      auto const slot  = t.slot + (u64{n} << stride_lg2(h_, parent));
+      u64        entry = memory_.load(slot, h_->word()).value_or(vacant_of(h_, parent));
+      while (kind_of(h_, parent, entry) == entry_kind::table && h_->table_accessed(entry)) {
+        if (!memory_.compare_exchange(slot, h_->word(), entry, entry ^ h_->table_accessed.mask)) continue;
+        ahead.marked |= bit(n);
+        end = n + 1;
+        ++count_.cleared;
+        break;
+      }
+    }
+    if (end == 0) return false;
+    cleaner_.cache.publish(t.slot, u64{end} << stride_lg2(h_, parent));
+    cleaner_.cache.invalidate({{{first}, {first + (u64{end - 1} << lg2) + size}}, static_cast<u8>(slot_lg2(h_, 0u)), true});
+    cleaner_.cache.sync();
+    return (ahead.marked & 1) != 0;
+  }
+
+  PAGEWRIGHT_INLINE constexpr void tell(marked_extent const &e) {
+    if (open_.seen == e.seen && open_.input.last.value + 1 == e.input.first.value) {
+      open_.input.last = e.input.last;
+      return;
+    }
+    flush();
+    open_ = e;
+  }
+  constexpr void flush() {
+    if (open_.seen != marks::none) observe_(static_cast<marked_extent const &>(open_));
+    open_.seen = marks::none;
+  }
+
+  /// Table entries of one level whose marks were cleared together: those at `first` and the `count - 1` that follow.
+  struct cleared_ahead {
+    u64      first = 0, marked = 0;
+    unsigned count = 0;
+  };
+
+  [[no_unique_address]] H      h_;
+  range                        where_;
+  editing::held<M>             memory_;
+  harvest_request              what_;
+  marks                        told_;
+  Observe                     &observe_;
+  [[no_unique_address]] Cleaner cleaner_;
+  harvest_count                count_{};
+  marked_extent                open_{{}, marks::none};
+  std::optional<input_address> missing_{};
+  cleared_ahead                ahead_[max_depth + 1]{};
+};
+
+/// Has the format what is asked for?
+template <handle H>
+constexpr auto check(H h, range where, harvest_request const &what) noexcept -> std::expected<void, harvest_error> {
+  auto const bad = [&](harvest_failure why) { return std::unexpected{harvest_error{why, where.first}}; };
+  marks has   = marks::none;
+  bool  fixed = false;
+  h.descend([&](auto level) {
+    h.any_form(level, [&](auto f) {
+      has |= (f->accessed != never ? marks::accessed : marks::none) | (f->dirty != never ? marks::dirty : marks::none);
+      fixed |= !can_clear(h, level, f, what.clear);
+      return false;
+    });
+    return false;
+  });
+  marks const wanted = what.look | what.clear;
+  if (where.last < where.first) return bad(harvest_failure::outside_input);
+  if ((has & wanted) != wanted || what.look == marks::none) return bad(harvest_failure::no_mark);
+  if (fixed) return bad(harvest_failure::not_clearable);
+  if (what.clear_tables && (what.look & what.clear) != marks::both) return bad(harvest_failure::left_below);
+  return {};
+}
+
+}  // namespace harvesting
+
+/// Tells `observe(marked_extent)`, ascending, which leaves of `where` have any of the marks `what.look`: neighbours with the same
+/// marks as one, leaves that reach beyond the range as far as they lie in it. A run of slots that act as one (contiguous
+/// hint, NAPOT) has the marks that any of its slots has; slots of a run that do not agree are told one by one. Changes
+/// nothing: of `what`, `look` and `skip_untouched` count. Addresses the format does not translate are passed over.
+/// Leaves of a shape without the mark are not told, nor, on Arm, those that are writable without hardware dirty management.
+/// Errors: no_mark, outside_input; unreadable, once all that lies before was told.
+/// Complexity: one load per slot of every table in the range that is not skipped; as many again for the runs told.
+template <handle H, readable_memory M, class Observe>
+  requires std::invocable<Observe &, marked_extent const &>
+constexpr auto read_marks(H h, root from, range where, M &&memory, harvest_request what, Observe &&observe)
+    -> std::expected<harvest_count, harvest_error> {
+  what.clear = marks::none, what.clear_tables = false;
+  if (auto const ok = harvesting::check(h, where, what); !ok) return std::unexpected{ok.error()};
+  harvesting::reaper<H, std::remove_reference_t<M>, std::remove_reference_t<Observe>, harvesting::keeping> job{
+      h, where, memory, what, observe, {}};
+  sweep(h, from, where, memory, job);
+  return job.finish();
+}
+
+/// As read_marks, and takes the marks `what.clear` from the leaves it tells: by compare-exchange, only from entries that have
+/// them, from all slots of a run, with nothing else of the entry lost. A leaf that reaches beyond the range keeps its
+/// marks, for what is said there would be forgotten. What may be cached of the old entries is owed.
+/// Precondition: no other writer but hardware; every table in the range is linked once, or its marks are told where it is met first.
+/// Errors: as read_marks, not_clearable, left_below; nothing is changed then.
+/// Complexity: as read_marks, and an exchange for each entry cleared; twice the loads where memory may be missing.
+template <handle H, writable_memory M, class Observe, translation_cache C, class Ledger>
+  requires std::invocable<Observe &, marked_extent const &>
+constexpr auto harvest(H h, root from, range where, M &&memory, harvest_request const &what, Observe &&observe, C &cache,
+                       Ledger &owed) -> std::expected<harvest_count, harvest_error> {
+  using cleaner = harvesting::clearing<C, Ledger>;
+  if (auto const ok = harvesting::check(h, where, what); !ok) return std::unexpected{ok.error()};
+  if constexpr (!always_readable<M>) {
+    auto look            = what;
+    look.skip_untouched  = false;
+    auto const ignore    = [](marked_extent const &) {};
+    if (auto const all = read_marks(h, from, where, memory, look, ignore); !all) return all;
+  }
+  harvesting::reaper<H, std::remove_reference_t<M>, std::remove_reference_t<Observe>, cleaner> job{
+      h, where, memory, what, observe, cleaner{cache, owed}};
+  sweep(h, from, where, memory, job);
+  return job.finish();
+}
+
+/// An observer that sets one bit for each page of 2^page_lg2 bytes, from `first` on, that has any of the marks `which`. Bit n of
+/// the map is bit n % 64 of word n / 64. Bits are only ever set; pages beyond the map are dropped and remembered.
+class mark_bitmap {
+ public:
+  /// Precondition: `first` is aligned to the page; `words` outlive this.
+  constexpr mark_bitmap(input_address first, u8 page_lg2, view<u64> words, marks which = marks::both) noexcept
+      : first_{first.value}, words_{words}, page_lg2_{page_lg2}, which_{which} {}
+
+  constexpr void operator()(marked_extent const &e) noexcept {
+    if ((e.seen & which_) == marks::none) return;
+    u64 const pages = u64{words_.size()} * 64;
+    if (e.input.last.value < first_ || pages == 0) return void(overflowed_ = true);
+    u64 from = e.input.first.value < first_ ? 0 : (e.input.first.value - first_) >> page_lg2_;
+    u64 to   = (e.input.last.value - first_) >> page_lg2_;
+    overflowed_ |= e.input.first.value < first_ || to >= pages;
+    if (to >= pages) to = pages - 1;
+    while (from <= to) {
+      u64 const left = 64 - from % 64, n = to - from + 1 < left ? to - from + 1 : left;
+      words_[static_cast<std::size_t>(from / 64)] |= ones(static_cast<unsigned>(from % 64), static_cast<unsigned>(n));
+      from += n;
+    }
+  }
+  /// Was a page told that the map has no bit for?
+  constexpr auto overflowed() const noexcept -> bool { return overflowed_; }
+
+ private:
+  u64       first_;
+  view<u64> words_;
+  u8        page_lg2_;
+  marks     which_;
+  bool      overflowed_ = false;
+};
+
+}  // namespace pagewright
