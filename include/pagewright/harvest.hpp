@@ -52,7 +52,7 @@ class reaper {
     return missing_ ? visit::stop : visit::skip;
   }
   constexpr void leaf(pagewright::leaf const &l) {
-    with_form(h_, unsigned{l.level}, l.entry, [&](auto f) { take(unsigned{l.level}, f, l); });
+    with_form(h_, unsigned{l.level}, l.entry, [&](auto f) { take(unsigned{l.level}, f, crop_of(l)); });
   }
   constexpr auto unreadable(gap const &g) -> bool {
     missing_ = g.part.first;
@@ -67,6 +67,19 @@ class reaper {
   }
 
  private:
+  /// What counts of a leaf here.
+  struct crop {
+    range          input;
+    u8             lg2, run_lg2;
+    output_address slot;   // any of the leaf's
+    u64            entry;  // as it was there
+    marks          seen;   // in any of its slots
+  };
+  static constexpr auto crop_of(pagewright::leaf const &l) noexcept -> crop {
+    return {{l.input, {l.input.value | (l.bytes() - 1)}}, l.lg2, l.run_lg2, l.slot, l.entry,
+            (l.accessed ? marks::accessed : marks::none) | (l.dirty ? marks::dirty : marks::none)};
+  }
+
   /// Is `entry` one of a leaf with any mark looked for, if it is a leaf? Few entries of a table are.
   template <class L>
   PAGEWRIGHT_INLINE constexpr auto may_be_marked(L level, u64 entry) const noexcept -> bool {
@@ -125,43 +138,49 @@ class reaper {
 
   /// Takes the leaf, or run, that `entry` at `at` is part of. Returns how many slots from there on are done with.
   template <class L>
-  constexpr auto reap_entry(L level, table_visit const &t, u64 at, u64 entry) -> u64 {
+  PAGEWRIGHT_INLINE constexpr auto reap_entry(L level, table_visit const &t, u64 at, u64 entry) -> u64 {
     u64 slots = 1;
     if (kind_of(h_, level, entry) != entry_kind::leaf) return slots;
     u64 const index = index_of(h_, level, at);
     with_form(h_, level, entry, [&](auto f) {
       if (leaf_is_too_wide(h_, level, f, entry)) return;
-      auto l = describe_leaf(h_, level, f, at, slot_address(h_, level, t.table, index), entry, rights::all, false);
+      auto const slot = slot_address(h_, level, t.table, index);
+      u64 const  size = pagewright::below(slot_lg2(h_, level));
+      if (f->run_lg2 == 0 && f->size_code == 0) {
+        take(level, f, {{{at}, {at | size}}, static_cast<u8>(slot_lg2(h_, level)), 0, slot, entry, marks_of(f, entry)});
+        return;
+      }
+      auto l = describe_leaf(h_, level, f, at, slot, entry, rights::all, false);
       if (auto whole = l; l.run_lg2 != 0 && sweeping::gather_run(h_, level, f, t.table, whole, memory_)) {
         l     = whole;
         slots = bit(l.run_lg2) - (index & pagewright::below(l.run_lg2));
       } else if (l.run_lg2 != 0) {  // slots that do not agree are told one by one, as walks find them
         l.input = {at}, l.lg2 = static_cast<u8>(slot_lg2(h_, level)), l.run_lg2 = 0;
       }
-      take(level, f, l);
+      take(level, f, crop_of(l));
     });
     return slots;
   }
 
   template <class L, class Form>
-  constexpr void take(L level, Form const &f, pagewright::leaf const &l) {
-    input_address const end{l.input.value | (l.bytes() - 1)};
-    marks seen = (l.accessed ? marks::accessed : marks::none) | (l.dirty ? marks::dirty : marks::none);
-    if (end < where_.first || where_.last < l.input || (seen & what_.look) == marks::none) return;
+  PAGEWRIGHT_INLINE constexpr void take(L level, Form const &f, crop const &l) {
+    auto [first, last] = l.input;
+    marks seen         = l.seen;
+    if (last < where_.first || where_.last < first || (seen & what_.look) == marks::none) return;
     if constexpr (Cleaner::clears) {
       if ((seen & what_.clear) != marks::none) {
-        if (where_.first <= l.input && end <= where_.last) seen |= wipe(level, f, l);
+        if (where_.first <= first && last <= where_.last) seen |= wipe(level, f, l);
         else ++count_.kept;
       }
     }
     ++count_.leaves;
-    tell({{l.input < where_.first ? where_.first : l.input, where_.last < end ? where_.last : end}, seen & told_});
+    tell({{first < where_.first ? where_.first : first, where_.last < last ? where_.last : last}, seen & told_});
   }
 
   /// Clears the marks of all slots of `l`: those of a group may differ in their marks, and in nothing else (Arm ARM D8.7.1;
   /// Svnapot). Returns the marks that were there by then.
   template <class L, class Form>
-  constexpr auto wipe(L level, Form const &f, pagewright::leaf const &l) -> marks {
+  PAGEWRIGHT_INLINE constexpr auto wipe(L level, Form const &f, crop const &l) -> marks {
     marks      seen = marks::none, lost = marks::none;
     u64 const  stride = bit(stride_lg2(h_, level)), offset = h_->levels[level].slot_offset;
     auto const first = output_address{((l.slot.value - offset) & ~pagewright::below(stride_lg2(h_, level) + l.run_lg2)) + offset};
@@ -180,7 +199,7 @@ class reaper {
     }
     if (lost != marks::none) cleaner_.cache.publish(first, stride << l.run_lg2);
     if ((lost & marks::dirty) != marks::none || (lost != marks::none && what_.owe_accessed))
-      cleaner_.owed.owe({{l.input, {l.input.value | (l.bytes() - 1)}}, l.lg2, false});
+      cleaner_.owed.owe({l.input, l.lg2, false});
     return seen;
   }
 
