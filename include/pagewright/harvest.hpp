@@ -69,14 +69,14 @@ class reaper {
  private:
   /// What counts of a leaf here.
   struct crop {
-    range          input;
+    input_address  first, last;
     u8             lg2, run_lg2;
     output_address slot;   // any of the leaf's
     u64            entry;  // as it was there
     marks          seen;   // in any of its slots
   };
   static constexpr auto crop_of(pagewright::leaf const &l) noexcept -> crop {
-    return {{l.input, {l.input.value | (l.bytes() - 1)}}, l.lg2, l.run_lg2, l.slot, l.entry,
+    return {l.input, {l.input.value | (l.bytes() - 1)}, l.lg2, l.run_lg2, l.slot, l.entry,
             (l.accessed ? marks::accessed : marks::none) | (l.dirty ? marks::dirty : marks::none)};
   }
 
@@ -147,7 +147,7 @@ class reaper {
       auto const slot = slot_address(h_, level, t.table, index);
       u64 const  size = pagewright::below(slot_lg2(h_, level));
       if (f->run_lg2 == 0 && f->size_code == 0) {
-        take(level, f, {{{at}, {at | size}}, static_cast<u8>(slot_lg2(h_, level)), 0, slot, entry, marks_of(f, entry)});
+        take(level, f, {{at}, {at | size}, static_cast<u8>(slot_lg2(h_, level)), 0, slot, entry, marks_of(f, entry)});
         return;
       }
       auto l = describe_leaf(h_, level, f, at, slot, entry, rights::all, false);
@@ -164,8 +164,8 @@ class reaper {
 
   template <class L, class Form>
   PAGEWRIGHT_INLINE constexpr void take(L level, Form const &f, crop const &l) {
-    auto [first, last] = l.input;
-    marks seen         = l.seen;
+    input_address const first = l.first, last = l.last;
+    marks               seen  = l.seen;
     if (last < where_.first || where_.last < first || (seen & what_.look) == marks::none) return;
     if constexpr (Cleaner::clears) {
       if ((seen & what_.clear) != marks::none) {
@@ -199,7 +199,7 @@ class reaper {
     }
     if (lost != marks::none) cleaner_.cache.publish(first, stride << l.run_lg2);
     if ((lost & marks::dirty) != marks::none || (lost != marks::none && what_.owe_accessed))
-      cleaner_.owed.owe({l.input, l.lg2, false});
+      cleaner_.owed.owe({{l.first, l.last}, l.lg2, false});
     return seen;
   }
 
