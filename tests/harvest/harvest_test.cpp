@@ -299,6 +299,20 @@ TEST(harvest, missing_memory_is_an_error_before_anything_is_cleared) {
   EXPECT_TRUE(seen.empty());
 }
 
+TEST(harvest, table_marks_cleared_ahead_do_not_reach_over_the_non_canonical_hole) {
+  place     p{x86::x86_64_4level};
+  u64 const below_hole = 0x7fff'ffff'f000, above_hole = 0xffff'8000'0000'0000;
+  for (u64 at : {below_hole, above_hole}) p.map(at, 4 * K, 0), p.touch(at, true);
+  extents         seen;
+  noting_cache    cache;
+  ledger          owed;
+  harvest_request what = take_both;
+  what.skip_untouched = what.clear_tables = true;
+  ASSERT_TRUE(harvest(p.h, p.top, everything, p.memory, what, collect(seen), cache, owed));
+  EXPECT_EQ(seen, (extents{{span_of(below_hole, 4 * K), marks::both}, {span_of(above_hole, 4 * K), marks::both}}));
+  owed.invalidate(cache);
+}
+
 // --- bitmaps --------------------------------------------------------------------------------------------------------
 
 TEST(mark_bitmap, has_a_bit_for_each_page_told_and_no_other) {
