@@ -128,6 +128,7 @@ auto main(int argc, char **argv) -> int {
   bench::add_x86_64_dynamic(suite);
   bench::add_arm64(suite);
   bench::add_riscv(suite);
+  bench::add_batch(suite);
   std::vector<std::string> rows;
   for (auto const &row : suite.rows)
     if (std::find(rows.begin(), rows.end(), row) == rows.end()) rows.push_back(row);

@@ -59,5 +59,6 @@ void add_x86_64(suite &);
 void add_x86_64_dynamic(suite &);
 void add_arm64(suite &);
 void add_riscv(suite &);
+void add_batch(suite &);
 
 }  // namespace bench

@@ -43,10 +43,6 @@ enum class spread : u8 {
   scattered,  // they do not
 };
 
-/// A model of memory may have `prefetch(address)`: the slot there will be loaded soon, or not at all. It must not fault.
-template <class M>
-concept prefetching_memory = readable_memory<M> && requires(M &m, output_address a) { m.prefetch(a); };
-
 /// Where the walk of `at` alone ends. Complexity: that of walk.
 template <handle H, readable_memory M>
 constexpr auto translate(H h, root from, input_address at, M &&memory) -> destination {
@@ -73,47 +69,51 @@ class batch {
   static constexpr unsigned group = 16;  // walks that wait together: 8 are too few to pay, 32 fill the processor's window
 
   constexpr batch(H h, root from, M &memory) noexcept
-      : h_{h}, from_{from}, memory_{memory}, limit_{below(h->output_bits)}, lowest_{h.top() + 1u} {}
+      : h_{h}, from_{from}, memory_{memory}, lowest_{h.top() + 1u} {}
 
   /// Is enough of the format ordinary? If not, every address must be walked alone.
   static constexpr auto applies(H h) noexcept -> bool { return !may_cut_short(h) && h->output_bits < 64; }
 
   constexpr auto alone(input_address at) -> destination { return translate(h_, from_, at, memory_); }
 
-  /// `group` addresses from `at` on, level by level. False, and nothing is written, if anything was out of the ordinary.
+  /// `group` addresses from `at` on, level by level. False if anything was out of the ordinary: the results mean nothing then.
   PAGEWRIGHT_INLINE constexpr auto together(input_address const *at, destination *to) -> bool {
-    u64  table[group]{};
-    u64  address[group]{};
-    bool odd = false;
+    u64 table[group]{};
+    u64 odd = 0;  // not 0: something is
     for (unsigned i = 0; i < group; ++i) {
       table[i] = from_.table.value;
-      odd |= !plan().is_inside(at[i].value);
+      odd |= u64{!plan().is_inside(at[i].value)};
     }
-    if (odd) return false;
+    if (odd != 0) return false;
     h_.descend([&](auto level) PAGEWRIGHT_INLINE -> bool {
       auto const &p = plan().at(level);
-      // Every walk loads before any looks, and all looks are one branch: nothing is loaded from where no table is known to be.
+      // All look before the next level loads, by one branch: nothing is loaded from where no table is known to be.
       for (unsigned i = 0; i < group; ++i) {
         u64 const entry = load(p, table[i], at[i].value, odd);
         if (level == 0) {
           auto const l = leaf_of(p, entry, at[i].value);
-          address[i] = l.address, odd |= !l.sure;
+          to[i] = output_address{l.address}, odd |= l.odd;
         } else {
           table[i] = p.table(entry);
-          odd |= !p.usual_table(entry) | (table[i] > limit_);
+          odd |= ((entry & p.usual_table.mask) ^ p.usual_table.value) | (table[i] & ~limit());
         }
       }
-      return odd;
+      return odd != 0;
     });
-    if (odd) return false;
-    for (unsigned i = 0; i < group; ++i) to[i] = output_address{address[i]};
-    return true;
+    return odd == 0;
   }
 
   /// One address, from the lowest table it shares with the one before.
   PAGEWRIGHT_INLINE constexpr auto near(input_address at) -> destination {
     u64 const differs = at.value ^ last_;
-    unsigned  start   = lowest_;
+    if (lowest_ == 0 && h_.top() != 0 && differs >> reach_lg2(h_, 0u) == 0) {  // most often
+      u64         odd = 0;
+      auto const &p   = plan().at(0);
+      u64 const   entry = load(p, tables_[0], at.value, odd);
+      auto const  l     = leaf_of(p, entry, at.value);
+      return (odd | l.odd) == 0 ? destination{output_address{l.address}} : alone(at);
+    }
+    unsigned start = lowest_;
     while (start < h_.top() && differs >> reach_lg2(h_, start) != 0) ++start;
     if (start >= h_.top()) {
       if (!plan().is_inside(at.value)) return fault_reason::outside_input;
@@ -125,59 +125,65 @@ class batch {
     h_.descend([&](auto level) PAGEWRIGHT_INLINE -> bool {
       if (level > start) return false;
       lowest_ = level;
-      bool        odd   = false;
+      u64         odd   = 0;
       auto const &p     = plan().at(level);
       u64 const   entry = load(p, tables_[level], at.value, odd);
-      if (odd) return true;
+      if (odd != 0) return true;
       if (level != 0 && p.usual_table(entry)) {
         u64 const next = p.table(entry);
-        if (next > limit_) return true;
+        if (next > limit()) return true;
         tables_[h_.below(level)] = next;
         return false;
       }
       auto const l = leaf_of(p, entry, at.value);
-      if (l.sure) result = output_address{l.address};
-      sure = l.sure;
+      sure = l.odd == 0;
+      if (sure) result = output_address{l.address};
       return true;
     });
     return sure ? result : alone(at);
   }
 
  private:
+  static constexpr bool copied = requires { requires std::remove_cv_t<M>::cheap_to_copy; };
+  using kept = std::conditional_t<copied, std::remove_cv_t<M>, M &>;
+
   struct found {
-    u64  address;
-    bool sure;
+    u64 address;
+    u64 odd;  // not 0: no leaf, or an extraordinary one
   };
 
   PAGEWRIGHT_INLINE constexpr auto plan() const noexcept -> walk_plan const & { return plan_for(h_); }
+  PAGEWRIGHT_INLINE constexpr auto limit() const noexcept -> u64 { return below(h_->output_bits); }
 
-  PAGEWRIGHT_INLINE constexpr auto load(walk_plan::level_plan const &p, u64 table, u64 at, bool &odd) -> u64 {
+  /// The slot of `at` in `table`. Where it cannot be read, `odd` is set.
+  PAGEWRIGHT_INLINE constexpr auto load(walk_plan::level_plan const &p, u64 table, u64 at, u64 &odd) -> u64 {
     auto const loaded = memory_.load({table + ((at >> p.shift & p.index_mask) << p.stride_lg2) + p.offset}, h_->word());
     if constexpr (!always_readable<M>) {
-      if (!loaded) return odd = true, 0;
+      if (!loaded) return odd = 1, 0;
     }
     return *loaded;
   }
 
-  /// Where the leaf `entry` leads. Not sure: it is none, or an extraordinary one.
+  /// Where the leaf `entry` leads.
   PAGEWRIGHT_INLINE constexpr auto leaf_of(walk_plan::level_plan const &p, u64 entry, u64 at) const noexcept -> found {
-    found f{0, false};
-    bool  open = !(p.absent(entry) | p.points(entry));
+    found f{0, 1};
+    bool  open = true;  // no shape before recognised it
     for (unsigned n = 0; n < p.leaves; ++n) {
       auto const &l       = p.leaf[n];
-      bool const  is      = open & l.is(entry);
+      bool const  is      = l.is(entry);
       u64 const   address = l.address(entry) & ~below(p.shift), into = below(l.lg2);
-      f.address |= is ? (address & ~into) | (at & into) : 0;
-      f.sure |= is & (address <= limit_) & !plan().is_unusual(l, entry);
-      open &= !is;
+      u64 const   odd     = (address & ~limit()) | u64{plan().is_unusual(l, entry)};
+      f    = open && is ? found{(address & ~into) | (at & into), odd} : f;
+      open = open && !is;
     }
+    f.odd |= u64{p.absent(entry)} | u64{p.points(entry)};
     return f;
   }
 
   H        h_;
   root     from_;
-  M       &memory_;
-  u64      limit_, last_ = 0, tables_[max_depth]{};
+  kept     memory_;  // by value where that is cheap: no result written could have changed it
+  u64      last_ = 0, tables_[max_depth]{};
   unsigned lowest_;  // the tables from here up to the root's are those of `last_`
 };
 
