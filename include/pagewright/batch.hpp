@@ -66,7 +66,7 @@ concept has_plan = handle<H> && requires(H h) { plan_for(h); };
 template <has_plan H, readable_memory M>
 class batch {
  public:
-  static constexpr unsigned group = 16;  // walks that wait together: 8 are too few to pay, 32 fill the processor's window
+  static constexpr unsigned group = 16;  // walks that wait together: 8 overlap too little, 32 gain nothing
 
   constexpr batch(H h, root from, M &memory) noexcept
       : h_{h}, from_{from}, memory_{memory}, lowest_{h.top() + 1u} {}
@@ -76,31 +76,17 @@ class batch {
 
   constexpr auto alone(input_address at) -> destination { return translate(h_, from_, at, memory_); }
 
-  /// `group` addresses from `at` on, level by level. False if anything was out of the ordinary: the results mean nothing then.
-  PAGEWRIGHT_INLINE constexpr auto together(input_address const *at, destination *to) -> bool {
-    u64 table[group]{};
-    u64 odd = 0;  // not 0: something is
-    for (unsigned i = 0; i < group; ++i) {
-      table[i] = from_.table.value;
-      odd |= u64{!plan().is_inside(at[i].value)};
+  /// Up to `groups` groups of addresses from `at` on. Returns how many, and stops before one in which anything is out of the
+  /// ordinary; results from there on mean nothing. The tables of a group are found before the leaves of the group before
+  /// are looked at, so that memory that can prefetch has the time.
+  PAGEWRIGHT_INLINE constexpr auto together(input_address const *at, destination *to, std::size_t groups) -> std::size_t {
+    u64  tables[2][group]{};
+    bool good = groups != 0 && find_tables(at, tables[0]);
+    for (std::size_t n = 0;; ++n, at += group, to += group) {
+      if (!good) return n;
+      good = n + 1 < groups && find_tables(at + group, tables[(n + 1) % 2]);
+      if (!find_leaves(at, to, tables[n % 2])) return n;
     }
-    if (odd != 0) return false;
-    h_.descend([&](auto level) PAGEWRIGHT_INLINE -> bool {
-      auto const &p = plan().at(level);
-      // All look before the next level loads, by one branch: nothing is loaded from where no table is known to be.
-      for (unsigned i = 0; i < group; ++i) {
-        u64 const entry = load(p, table[i], at[i].value, odd);
-        if (level == 0) {
-          auto const l = leaf_of(p, entry, at[i].value);
-          to[i] = output_address{l.address}, odd |= l.odd;
-        } else {
-          table[i] = p.table(entry);
-          odd |= ((entry & p.usual_table.mask) ^ p.usual_table.value) | (table[i] & ~limit());
-        }
-      }
-      return odd != 0;
-    });
-    return odd == 0;
   }
 
   /// One address, from the lowest table it shares with the one before.
@@ -155,9 +141,53 @@ class batch {
   PAGEWRIGHT_INLINE constexpr auto plan() const noexcept -> walk_plan const & { return plan_for(h_); }
   PAGEWRIGHT_INLINE constexpr auto limit() const noexcept -> u64 { return below(h_->output_bits); }
 
+  /// The leaf tables of a group. False if anything was out of the ordinary.
+  PAGEWRIGHT_INLINE constexpr auto find_tables(input_address const *at, u64 (&table)[group]) -> bool {
+    u64 odd = 0;  // not 0: something is
+    for (unsigned i = 0; i < group; ++i) table[i] = from_.table.value, odd |= beyond(at[i].value);
+    if (odd != 0) return false;
+    h_.descend([&](auto level) PAGEWRIGHT_INLINE -> bool {
+      if (level == 0) return true;
+      auto const &p = plan().at(level);
+      // All look before the next level loads, by one branch: nothing is loaded from where no table is known to be.
+      for (unsigned i = 0; i < group; ++i) {
+        u64 const entry = load(p, table[i], at[i].value, odd);
+        table[i] = p.table(entry);
+        odd |= ((entry & p.usual_table.mask) ^ p.usual_table.value) | (table[i] & ~limit());
+      }
+      return odd != 0;
+    });
+    if constexpr (requires(M &m, output_address a) { m.prefetch(a); })
+      if (odd == 0)
+        for (unsigned i = 0; i < group; ++i) memory_.prefetch(slot_in(plan().at(0), table[i], at[i].value));
+    return odd == 0;
+  }
+  PAGEWRIGHT_INLINE constexpr auto find_leaves(input_address const *at, destination *to, u64 const (&table)[group]) -> bool {
+    u64 odd = 0;
+    for (unsigned i = 0; i < group; ++i) {
+      u64 const  entry = load(plan().at(0), table[i], at[i].value, odd);
+      auto const l     = leaf_of(plan().at(0), entry, at[i].value);
+      to[i] = output_address{l.address}, odd |= l.odd;
+    }
+    return odd == 0;
+  }
+
+  /// Not 0: `at` is outside the input range, as in_extent tells it by comparisons.
+  PAGEWRIGHT_INLINE constexpr auto beyond(u64 at) const noexcept -> u64 {
+    unsigned const bits = h_->input_bits();
+    if (bits >= 64) return 0;
+    u64 const upper = below(h_->input_width - h_->tag_bits) & ~below(bits), never_set = at & ~below(h_->input_width);
+    u64 const sign  = ~u64{0} * (at >> (bits - 1) & 1);
+    u64 const must  = h_->upper == extent::zero ? 0 : h_->upper == extent::ones ? ~u64{0} : sign;
+    return ((at ^ must) & upper) | never_set;
+  }
+
+  PAGEWRIGHT_INLINE static constexpr auto slot_in(walk_plan::level_plan const &p, u64 table, u64 at) noexcept -> output_address {
+    return {table + ((at >> p.shift & p.index_mask) << p.stride_lg2) + p.offset};
+  }
   /// The slot of `at` in `table`. Where it cannot be read, `odd` is set.
   PAGEWRIGHT_INLINE constexpr auto load(walk_plan::level_plan const &p, u64 table, u64 at, u64 &odd) -> u64 {
-    auto const loaded = memory_.load({table + ((at >> p.shift & p.index_mask) << p.stride_lg2) + p.offset}, h_->word());
+    auto const loaded = memory_.load(slot_in(p, table, at), h_->word());
     if constexpr (!always_readable<M>) {
       if (!loaded) return odd = 1, 0;
     }
@@ -201,7 +231,8 @@ constexpr auto is_clustered(H h, view<input_address const> addresses) noexcept -
 
 /// Translates `addresses`, each into the result of the same number: always what a walk of that address alone says. Does as
 /// many as there are of both. Pure: changes nothing, sets no accessed bits. A table that changes meanwhile is seen as of
-/// some moment during the call. With `dynamic`, and where tables can be cut short or levels skipped, every address is
+/// some moment during the call. A model of memory may have `prefetch(address)`, which must not fault: the slot there, in a
+/// table that was found, is about to be loaded. With `dynamic`, and where tables can be cut short or levels skipped, every address is
 /// walked alone; `planned` is the way to be fast with a format known at run time. No heap; a few hundred bytes of stack.
 /// Complexity: at most one load per level and address where all is ordinary, and twice as many where it is not.
 template <handle H, readable_memory M>
@@ -214,7 +245,7 @@ constexpr void translate(H h, root from, view<input_address const> addresses, vi
     if (walks::applies(h)) {
       constexpr std::size_t block = 16 * walks::group;  // looked at together, so that a change is noticed
       walks                 w{h, from, memory};
-      std::size_t           wait = 0, patience = walks::group;
+      std::size_t           wait = 0, patience = 1;  // groups to be walked alone
       while (done < count) {
         std::size_t const n   = count - done < block ? count - done : block, end = done + n;
         bool const        near = lie == spread::clustered ||
@@ -224,16 +255,16 @@ constexpr void translate(H h, root from, view<input_address const> addresses, vi
           continue;
         }
         while (end - done >= walks::group) {
-          std::size_t alone = walks::group;
-          if (wait != 0) {
-            wait -= walks::group;
-          } else if (w.together(addresses.first + done, results.first + done)) {
-            patience = walks::group, alone = 0, done += walks::group;
-          } else {  // large leaves or faults: more of them are likely, and a group that fails is lost work
-            wait = patience;
-            if (patience < block) patience *= 2;
+          if (wait == 0) {
+            auto const good = w.together(addresses.first + done, results.first + done, (end - done) / walks::group);
+            if (good != 0) patience = 1, done += good * walks::group;
+            if (end - done < walks::group) break;
+            // Large leaves or faults: more of them are likely, and a group that fails is lost work.
+            wait = patience + 1;
+            if (patience < 16) patience *= 2;
           }
-          for (; alone != 0; --alone, ++done) results[done] = w.alone(addresses[done]);
+          --wait;
+          for (auto const to = done + walks::group; done < to; ++done) results[done] = w.alone(addresses[done]);
         }
         for (; done < end; ++done) results[done] = w.alone(addresses[done]);
       }

@@ -66,6 +66,28 @@ TEST(a_batch, loads_at_most_twice_what_single_walks_load) {
       }
 }
 
+/// Notes what it is told to prefetch.
+struct prefetching : mostly_good {
+  using mostly_good::mostly_good;
+
+  void prefetch(output_address a) const { prefetched.insert(a.value); }
+
+  mutable std::set<u64> prefetched;
+};
+
+TEST(a_batch, prefetches_slots_of_leaf_tables_that_it_loads_afterwards) {
+  for (u64 const odd : {0u, 100u}) {
+    prefetching memory{x86::x86_64_4level, odd, 9};
+    memory.remember = true;
+    auto const at = addresses(x86::x86_64_4level, lie::anywhere, 512, 10);
+    run(four_levels{}, memory, at, spread::scattered);
+    if (odd == 0) { EXPECT_EQ(memory.prefetched.size(), 512u); }
+    for (u64 const slot : memory.prefetched)
+      EXPECT_TRUE(memory.seen.contains(slot) && (slot >> 20 & 7) == 0) << "prefetches 0x" << std::hex << slot << ", one entry odd in "
+                                                                       << std::dec << odd;
+  }
+}
+
 TEST(a_batch, walks_alone_for_a_while_where_groups_keep_failing) {
   mostly_good one{x86::x86_64_4level, 2, 7}, many{x86::x86_64_4level, 2, 7};
   auto const  at = addresses(x86::x86_64_4level, lie::anywhere, 20000, 8);
