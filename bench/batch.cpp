@@ -65,9 +65,11 @@ void row(suite &s, std::string const &name, u64 bytes, u64 count, bool sorted) {
           [=]() -> std::string {
             for (u64 i = 0; i < count; ++i) {
               u64 const va = all->at[i].value, pa = va - va_4k + pa_4k;
-              if (all->to[i] != pw::destination{pw::output_address{pa}}) return complaint("output address", va, pa, all->to[i] ? (*all->to[i]).value : 0);
+              if (all->to[i] != pw::destination{pw::output_address{pa}})
+                return complaint("output address", va, pa, all->to[i] ? (*all->to[i]).value : 0);
               if (i % 1024 != 0) continue;
-              if (auto const is = by_hand::reference_walk<format>(*a, va); !is || is->pa != pa) return complaint("tables", va, is ? is->pa : 0, pa);
+              auto const is = by_hand::reference_walk<format>(*a, va);
+              if (!is || is->pa != pa) return complaint("output address in the tables", va, is ? is->pa : 0, pa);
             }
             std::fill(all->to.begin(), all->to.end(), pw::destination{});
             return {};

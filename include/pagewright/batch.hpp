@@ -232,8 +232,8 @@ constexpr auto is_clustered(H h, view<input_address const> addresses) noexcept -
 /// Translates `addresses`, each into the result of the same number: always what a walk of that address alone says. Does as
 /// many as there are of both. Pure: changes nothing, sets no accessed bits. A table that changes meanwhile is seen as of
 /// some moment during the call. A model of memory may have `prefetch(address)`, which must not fault: the slot there, in a
-/// table that was found, is about to be loaded. With `dynamic`, and where tables can be cut short or levels skipped, every address is
-/// walked alone; `planned` is the way to be fast with a format known at run time. No heap; a few hundred bytes of stack.
+/// table that was found, is about to be loaded. With `dynamic`, and where tables can be cut short or levels skipped, every
+/// address is walked alone; `planned` is the way to be fast with a format known at run time. No heap; below 1 KiB of stack.
 /// Complexity: at most one load per level and address where all is ordinary, and twice as many where it is not.
 template <handle H, readable_memory M>
 constexpr void translate(H h, root from, view<input_address const> addresses, view<destination> results, M &&memory,

@@ -14,7 +14,8 @@ using namespace batches;
 template <class H, class M>
 void run(H h, M const &memory, std::vector<input_address> const &at, spread s) {
   std::vector<destination> to(at.size());
-  pagewright::translate(h, memory.top(), view<input_address const>{at.data(), at.size()}, view<destination>{to.data(), to.size()}, memory, s);
+  pagewright::translate(h, memory.top(), view<input_address const>{at.data(), at.size()},
+                        view<destination>{to.data(), to.size()}, memory, s);
 }
 
 using four_levels = fixed<x86::x86_64_4level>;
@@ -83,8 +84,8 @@ TEST(a_batch, prefetches_slots_of_leaf_tables_that_it_loads_afterwards) {
     run(four_levels{}, memory, at, spread::scattered);
     if (odd == 0) { EXPECT_EQ(memory.prefetched.size(), 512u); }
     for (u64 const slot : memory.prefetched)
-      EXPECT_TRUE(memory.seen.contains(slot) && (slot >> 20 & 7) == 0) << "prefetches 0x" << std::hex << slot << ", one entry odd in "
-                                                                       << std::dec << odd;
+      EXPECT_TRUE(memory.seen.contains(slot) && (slot >> 20 & 7) == 0)
+          << "prefetches 0x" << std::hex << slot << ", one entry odd in " << std::dec << odd;
   }
 }
 

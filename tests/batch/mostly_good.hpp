@@ -118,7 +118,9 @@ constexpr auto text(lie l) -> char const * {
 inline auto addresses(format const &f, lie how, std::size_t n, u64 seed) -> std::vector<input_address> {
   oracle::dice  d{seed};
   dynamic const h{&f};
-  auto const    tagged = [&](u64 at) { return f.tag_bits == 0 ? at : at ^ (d.word() & ~below(f.input_width - f.tag_bits) & below(f.input_width)); };
+  auto const    tagged = [&](u64 at) {
+    return f.tag_bits == 0 ? at : at ^ (d.word() & ~below(f.input_width - f.tag_bits) & below(f.input_width));
+  };
   std::vector<input_address> all;
   u64 at = d.word();
   while (all.size() < n) {
