@@ -125,9 +125,9 @@ TEST(batch, says_what_single_walks_say_of_any_format_known_at_run_time) {
   }();
   tally t;
   for (format const *f : {&narrow, &marks, &tagged, &x86::x86_32, &x86::pae, &x86::x86_64_4level, &x86::x86_64_5level,
-                          &ept::ept_4level, &arm64::stage1_4k_52_lpa2_lower, &arm64::stage1_16k_47_upper, &arm64::stage1_64k_52_lpa_lower,
-                          &arm64::stage2_4k_40, &arm32::short_32, &arm32::lpae_30_high, &riscv::sv32, &riscv::sv39, &riscv::sv57,
-                          &s390x::dat_42, &s390x::dat_64, &amdvi::v1_4level, &amdvi::v1_6level, &amdvi::v2_4level,
+                          &ept::ept_4level, &arm64::stage1_4k_52_lpa2_lower, &arm64::stage1_16k_47_upper,
+                          &arm64::stage1_64k_52_lpa_lower, &arm64::stage2_4k_40, &arm32::short_32, &arm32::lpae_30_high,
+                          &riscv::sv32, &riscv::sv39, &riscv::sv57, &s390x::dat_42, &s390x::dat_64, &amdvi::v1_4level, &amdvi::v1_6level, &amdvi::v2_4level,
                           &nvidia::v2_small, &amdgpu::gfx9, &power_radix::pages_4k, &m68k::m68040_4k, &m68k::m68030_short}) {
     walk_plan const plan{*f};
     agrees_with_walk(planned{plan}, {0, 1, 2, 15, 16, 17, 32, 33, 40, 600}, t);
