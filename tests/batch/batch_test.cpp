@@ -75,11 +75,11 @@ void agrees_with_walk(H h, std::vector<std::size_t> const &lengths, tally &seen)
 auto all_up_to_40_and_large() -> std::vector<std::size_t> {
   std::vector<std::size_t> all;
   for (std::size_t n = 0; n <= 40; ++n) all.push_back(n);
-  all.insert(all.end(), {255, 256, 257, 1000, 3003});
+  all.insert(all.end(), {255, 256, 257, 1000});
   return all;
 }
 
-constexpr u64 often = 100;
+constexpr u64 often = 20;
 
 TEST(batch, says_what_single_walks_say_of_x86_64) {
   tally t;
@@ -127,11 +127,12 @@ TEST(batch, says_what_single_walks_say_of_any_format_known_at_run_time) {
   for (format const *f : {&narrow, &marks, &tagged, &x86::x86_32, &x86::pae, &x86::x86_64_4level, &x86::x86_64_5level,
                           &ept::ept_4level, &arm64::stage1_4k_52_lpa2_lower, &arm64::stage1_16k_47_upper,
                           &arm64::stage1_64k_52_lpa_lower, &arm64::stage2_4k_40, &arm32::short_32, &arm32::lpae_30_high,
-                          &riscv::sv32, &riscv::sv39, &riscv::sv57, &s390x::dat_42, &s390x::dat_64, &amdvi::v1_4level, &amdvi::v1_6level, &amdvi::v2_4level,
+                          &riscv::sv32, &riscv::sv39, &riscv::sv57, &s390x::dat_42, &s390x::dat_64,
+                          &amdvi::v1_4level, &amdvi::v1_6level, &amdvi::v2_4level,
                           &nvidia::v2_small, &amdgpu::gfx9, &power_radix::pages_4k, &m68k::m68040_4k, &m68k::m68030_short}) {
     walk_plan const plan{*f};
-    agrees_with_walk(planned{plan}, {0, 1, 2, 15, 16, 17, 32, 33, 40, 600}, t);
-    agrees_with_walk(dynamic{f}, {0, 1, 17, 300}, t);
+    agrees_with_walk(planned{plan}, {0, 1, 15, 16, 17, 33, 400}, t);
+    agrees_with_walk(dynamic{f}, {0, 1, 40}, t);
   }
   EXPECT_GT(t.translated, often);
   for (unsigned why = 0; why < t.by_reason.size(); ++why)
