@@ -16,7 +16,7 @@
 #include <pagewright/models/memory.hpp>
 #include <pagewright/pagewright.hpp>
 
-#include "oracle/dice.hpp"
+#include "../oracle/dice.hpp"
 
 namespace pagewright {
 
